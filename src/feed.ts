@@ -1,0 +1,71 @@
+import type { Candle } from './market/candle.ts'
+import type { AssetClass, Instrument, SymbolMapping } from './market/instrument.ts'
+import type { Cursor, Tick } from './market/tick.ts'
+import type { Timeframe } from './market/timeframe.ts'
+
+/** A source's message with the moment at which this process got it (Unix ms). */
+export interface Received<Raw> {
+  readonly raw: Raw
+  readonly received: number
+}
+
+/** What a source said of the configured symbols. */
+export interface Resolved {
+  readonly instruments: readonly Instrument[]
+  /** Symbols it does not have or does not trade, each with the reason; the others are not affected. */
+  readonly refused: readonly { readonly symbol: string; readonly reason: string }[]
+}
+
+/** Signals from inside a connection that are not messages. */
+export interface FeedEvents {
+  /** The source's socket is open and subscribed; from here on every trade is received. */
+  connected(): void
+}
+
+/**
+ * How to receive a source's messages, and what they mean. A feed does not restart itself, sequence, cache or log: the
+ * supervisor and ingest do. Every wait takes an AbortSignal; aborting ends an iterable without an error.
+ */
+export interface Feed<Raw = unknown> {
+  readonly name: string
+  readonly assetClass: AssetClass
+  /** Ids rise by exactly one, so that a jump is a hole and `trades` can fill it. */
+  readonly contiguousIds: boolean
+  /** What the configuration asks for. */
+  readonly symbols: readonly SymbolMapping[]
+
+  /** @throws GatewayError feed_broken (the source did not answer), feed_refused (it will not). */
+  resolve(signal: AbortSignal): Promise<Resolved>
+
+  /**
+   * Yields what the source sends, in batches as they came, until the signal aborts.
+   * MUST throw GatewayError feed_broken when the connection ends or falls silent; MUST NOT reconnect.
+   */
+  receive(
+    instruments: readonly Instrument[],
+    events: FeedEvents,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly Received<Raw>[]>
+
+  /** Pure. Empty for a message that carries no tick. @throws GatewayError feed_payload for one it cannot read. */
+  normalize(raw: Raw, received: number): readonly Tick[]
+
+  /** The newest tick the source has, or undefined when there is none. */
+  newest?(instrument: Instrument, signal: AbortSignal): Promise<Tick | undefined>
+  /**
+   * Yields pages of ticks in id order, without holes: from the id after `after`, or from the first tick at or after
+   * `from` (Unix ms), up to the newest at the time of the last page. An empty iteration: there is none.
+   */
+  trades?(
+    instrument: Instrument,
+    start: { readonly after: Cursor } | { readonly from: number },
+    signal: AbortSignal,
+  ): AsyncIterable<readonly Tick[]>
+  /** The newest `limit` candles before `before` (Unix ms, default: all), ascending; the last may be open (`final` false). */
+  candles?(
+    instrument: Instrument,
+    timeframe: Timeframe,
+    range: { readonly before?: number; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<readonly Candle[]>
+}

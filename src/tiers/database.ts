@@ -1,0 +1,60 @@
+import type { Candle } from '../market/candle.ts'
+import type { Instrument } from '../market/instrument.ts'
+import type { Cursor, Update } from '../market/tick.ts'
+import type { Timeframe } from '../market/timeframe.ts'
+
+/** A candle with the place it belongs to. */
+export interface CandleRow {
+  readonly instrument: Instrument
+  readonly timeframe: Timeframe
+  readonly candle: Candle
+}
+
+/** Ids of one instrument that the stream does not hold. Bounds are inclusive. */
+export interface Gap {
+  readonly instrument: Instrument
+  readonly from: Cursor
+  readonly to: Cursor
+  readonly status: 'open' | 'filled' | 'unfillable'
+  readonly reason: string | undefined
+}
+
+/** What one transaction writes: all of it or nothing. */
+export interface Batch {
+  /** In arrival order, each instrument's in id order. */
+  readonly ticks: readonly { readonly instrument: Instrument; readonly update: Update }[]
+  /** At most one row per (instrument, timeframe, time). */
+  readonly candles: readonly CandleRow[]
+  readonly gaps: readonly Gap[]
+}
+
+/**
+ * The database tier. Writing the same thing twice changes nothing: a tick by its id (the first content wins), a candle
+ * unless its (revision, lastId) is higher. Reads never return a tick twice and order by id.
+ *
+ * @throws GatewayError tier_unavailable from every method while the database cannot be reached: worth another try.
+ */
+export interface Database {
+  readonly kind: 'pglite' | 'postgresql'
+
+  /** Makes the instruments known, keeping the ids of those that are. MUST be called before anything else names them. */
+  register(instruments: readonly Instrument[]): Promise<void>
+  /** Every instrument ever registered. */
+  instruments(): Promise<readonly Instrument[]>
+
+  /** Commits the batch; when it resolves, the rows survive a crash of this process. */
+  write(batch: Batch): Promise<void>
+
+  /** The id of the newest stored tick. */
+  lastId(instrument: Instrument): Promise<Cursor | undefined>
+  /** The oldest `limit` ticks with id > `after`, ascending, each with its stored predecessor as `prev`. */
+  ticksAfter(instrument: Instrument, after: Cursor, limit: number): Promise<readonly Update[]>
+  /** The newest `limit` ticks with id < `before` (default: all), ascending. */
+  ticksBefore(instrument: Instrument, before: Cursor | undefined, limit: number): Promise<readonly Update[]>
+  /** The newest `limit` candles, ascending; the last may be open. */
+  candles(instrument: Instrument, timeframe: Timeframe, limit: number): Promise<readonly Candle[]>
+  gaps(instrument: Instrument): Promise<readonly Gap[]>
+
+  /** Ends every connection; safe to call twice. */
+  close(): Promise<void>
+}
