@@ -1,0 +1,154 @@
+import type { Candle } from './candle.ts'
+import { type Amount, FRACTION_SCALE, joinAmount, splitAmount } from './decimal-sum.ts'
+
+const COLUMNS = [
+  'time',
+  'open',
+  'high',
+  'low',
+  'close',
+  'volume',
+  'volumeFraction',
+  'quote',
+  'quoteFraction',
+  'buy',
+  'buyFraction',
+  'trades',
+  'firstId',
+  'lastId',
+  'revision',
+  'final',
+] as const
+
+type Column = (typeof COLUMNS)[number]
+
+/** No id: the candle was taken whole from the source. */
+export const NO_ID = -1
+
+/** Rows of candles as one typed array a column: 128 bytes a row, no object until somebody reads one. */
+export type CandleColumns = { readonly [C in Column]: Float64Array }
+
+export function allocateColumns(rows: number): CandleColumns {
+  return Object.fromEntries(COLUMNS.map((column) => [column, new Float64Array(rows)])) as Record<Column, Float64Array>
+}
+
+/** Copies rows [from, to) of `source` to `target`, beginning at row `at`; they may be the same columns. */
+export function copyRows(source: CandleColumns, from: number, to: number, target: CandleColumns, at: number): void {
+  for (const column of COLUMNS) {
+    if (source === target) target[column].copyWithin(at, from, to)
+    else target[column].set(source[column].subarray(from, to), at)
+  }
+}
+
+export function readRow(columns: CandleColumns, row: number): Candle {
+  const firstId = columns.firstId[row]!
+  const lastId = columns.lastId[row]!
+  return {
+    time: columns.time[row]!,
+    open: columns.open[row]!,
+    high: columns.high[row]!,
+    low: columns.low[row]!,
+    close: columns.close[row]!,
+    volume: joinAmount(columns.volume[row]!, columns.volumeFraction[row]!),
+    quoteVolume: joinAmount(columns.quote[row]!, columns.quoteFraction[row]!),
+    buyVolume: joinAmount(columns.buy[row]!, columns.buyFraction[row]!),
+    trades: columns.trades[row]!,
+    firstId: firstId === NO_ID ? null : firstId,
+    lastId: lastId === NO_ID ? null : lastId,
+    final: columns.final[row] === 1,
+    revision: columns.revision[row]!,
+  }
+}
+
+/** What is folded into a candle: one tick, or a whole candle of a shorter timeframe. Reused: read at once. */
+export interface Piece {
+  open: number
+  high: number
+  low: number
+  close: number
+  readonly volume: Amount
+  readonly quote: Amount
+  readonly buy: Amount
+  trades: number
+  firstId: number
+  lastId: number
+}
+
+export function emptyPiece(): Piece {
+  const amount = () => ({ whole: 0, fraction: 0 })
+  return {
+    open: 0,
+    high: 0,
+    low: 0,
+    close: 0,
+    volume: amount(),
+    quote: amount(),
+    buy: amount(),
+    trades: 0,
+    firstId: NO_ID,
+    lastId: NO_ID,
+  }
+}
+
+/** Decimals of an instrument's steps, on which amounts are read back from doubles without a rounding error. */
+export interface Steps {
+  readonly priceDigits: number
+  readonly sizeDigits: number
+}
+
+export function loadPiece(piece: Piece, candle: Candle, { priceDigits, sizeDigits }: Steps): void {
+  piece.open = candle.open
+  piece.high = candle.high
+  piece.low = candle.low
+  piece.close = candle.close
+  splitAmount(candle.volume, sizeDigits, piece.volume)
+  splitAmount(candle.quoteVolume, priceDigits + sizeDigits, piece.quote)
+  splitAmount(candle.buyVolume, sizeDigits, piece.buy)
+  piece.trades = candle.trades
+  piece.firstId = candle.firstId ?? NO_ID
+  piece.lastId = candle.lastId ?? NO_ID
+}
+
+/** Makes `row` a new candle of this piece alone. */
+export function startRow(columns: CandleColumns, row: number, time: number, piece: Piece): void {
+  columns.time[row] = time
+  columns.open[row] = piece.open
+  columns.high[row] = piece.high
+  columns.low[row] = piece.low
+  columns.close[row] = piece.close
+  columns.volume[row] = piece.volume.whole
+  columns.volumeFraction[row] = piece.volume.fraction
+  columns.quote[row] = piece.quote.whole
+  columns.quoteFraction[row] = piece.quote.fraction
+  columns.buy[row] = piece.buy.whole
+  columns.buyFraction[row] = piece.buy.fraction
+  columns.trades[row] = piece.trades
+  columns.firstId[row] = piece.firstId
+  columns.lastId[row] = piece.lastId
+  columns.revision[row] = 0
+  columns.final[row] = 0
+}
+
+/** Folds a piece that comes after (by id) everything the row holds. */
+export function foldIntoRow(columns: CandleColumns, row: number, piece: Piece): void {
+  if (piece.high > columns.high[row]!) columns.high[row] = piece.high
+  if (piece.low < columns.low[row]!) columns.low[row] = piece.low
+  columns.close[row] = piece.close
+  addAmount(columns.volume, columns.volumeFraction, row, piece.volume)
+  addAmount(columns.quote, columns.quoteFraction, row, piece.quote)
+  addAmount(columns.buy, columns.buyFraction, row, piece.buy)
+  columns.trades[row]! += piece.trades
+  if (columns.firstId[row] === NO_ID) columns.firstId[row] = piece.firstId
+  if (piece.lastId !== NO_ID) columns.lastId[row] = piece.lastId
+}
+
+function addAmount(whole: Float64Array, fraction: Float64Array, row: number, amount: Amount): void {
+  const sum = fraction[row]! + amount.fraction
+  if (sum >= FRACTION_SCALE) {
+    fraction[row] = sum - FRACTION_SCALE
+    whole[row]! += amount.whole + 1
+  } else {
+    fraction[row] = sum
+    whole[row]! += amount.whole
+  }
+}

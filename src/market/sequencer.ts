@@ -1,0 +1,125 @@
+import type { Cursor, Tick, Update } from './tick.ts'
+
+/** Ids that a stream jumped over: bounds are inclusive. */
+export interface Hole {
+  readonly symbol: string
+  readonly from: Cursor
+  readonly to: Cursor
+}
+
+export interface SequencerPorts {
+  /** Takes each tick in its place, in id order, once. */
+  readonly pass: (update: Update) => void
+  /** A hole was met; later ticks of this symbol wait until `fill` has closed it or `skip` gives it up. */
+  readonly onHole: (hole: Hole) => void
+  /** A tick that the stream already has. */
+  readonly onDouble: (tick: Tick) => void
+}
+
+/** At most this many ticks of a symbol wait for a hole; past it they are dropped and read again from the source. */
+export const MAX_HELD_TICKS = 10_000
+
+/**
+ * Puts the ticks of every symbol in a row: the one place where `prev` is set, where doubles stop and holes show.
+ * It gives out no numbers of its own. A symbol begins held, until `start` says where its stream stands.
+ */
+export class Sequencer {
+  readonly #ports: SequencerPorts
+  readonly #contiguous: boolean
+  readonly #rows = new Map<string, Row>()
+
+  constructor(contiguousIds: boolean, ports: SequencerPorts) {
+    this.#contiguous = contiguousIds
+    this.#ports = ports
+  }
+
+  /** Takes a tick as it came from the source. */
+  accept(tick: Tick): void {
+    const row = this.#row(tick.symbol)
+    if (row.held !== undefined) hold(row, tick)
+    else this.#place(row, tick, false)
+  }
+
+  /** Takes a tick that was asked for to close a hole: in id order, beginning right after `last`. */
+  fill(tick: Tick): void {
+    const row = this.#row(tick.symbol)
+    if (row.last !== null && tick.id <= row.last) return
+    this.#pass(row, tick, true)
+  }
+
+  /** Says where the stream stands: `last` is the newest id it has, null when it has none. Ticks still wait. */
+  start(symbol: string, last: Cursor | null): void {
+    this.#row(symbol).last = last
+  }
+
+  /** The newest id in the row, and the oldest one waiting behind it; undefined when none waits. */
+  position(symbol: string): { readonly last: Cursor | null; readonly waiting: Cursor | undefined } {
+    const { last, held } = this.#row(symbol)
+    return { last, waiting: held?.reduce<Cursor | undefined>((low, { id }) => Math.min(low ?? id, id), undefined) }
+  }
+
+  /** No tick of this symbol waits. */
+  isLive(symbol: string): boolean {
+    return this.#row(symbol).held === undefined
+  }
+
+  /** Lets the waiting ticks through up to the next hole, if there is one. True when none waits any more. */
+  release(symbol: string): boolean {
+    const row = this.#row(symbol)
+    const waiting = (row.held ?? []).sort((a, b) => a.id - b.id)
+    row.held = undefined
+    for (const tick of waiting) this.accept(tick)
+    return row.held === undefined
+  }
+
+  /** Gives the hole up: the oldest waiting tick is next. The ids between are returned; undefined when none waits. */
+  skip(symbol: string): Hole | undefined {
+    const row = this.#row(symbol)
+    const { last, waiting } = this.position(symbol)
+    if (waiting === undefined || last === null || waiting <= last + 1) return undefined
+    row.skipTo = waiting
+    return { symbol, from: last + 1, to: waiting - 1 }
+  }
+
+  #place(row: Row, tick: Tick, backfilled: boolean): void {
+    const { last } = row
+    if (last !== null && tick.id <= last) {
+      this.#ports.onDouble(tick)
+    } else if (this.#contiguous && last !== null && tick.id > last + 1 && tick.id !== row.skipTo) {
+      row.held = [tick]
+      this.#ports.onHole({ symbol: tick.symbol, from: last + 1, to: tick.id - 1 })
+    } else {
+      this.#pass(row, tick, backfilled)
+    }
+  }
+
+  #pass(row: Row, tick: Tick, backfilled: boolean): void {
+    const { symbol, id, price, size, side, trades, time, received } = tick
+    const prev = row.last
+    row.last = id
+    this.#ports.pass({ symbol, id, prev, price, size, side, trades, time, received, backfilled })
+  }
+
+  #row(symbol: string): Row {
+    let row = this.#rows.get(symbol)
+    if (row === undefined) {
+      row = { last: null, held: [], skipTo: undefined }
+      this.#rows.set(symbol, row)
+    }
+    return row
+  }
+}
+
+interface Row {
+  last: Cursor | null
+  /** Ticks that wait; undefined while the stream runs. */
+  held: Tick[] | undefined
+  /** A hole before this id was given up. */
+  skipTo: Cursor | undefined
+}
+
+function hold(row: Row, tick: Tick): void {
+  // Past the bound the oldest leave: the hole before those that stay grows, and is filled by id all the same.
+  if (row.held!.length >= MAX_HELD_TICKS) row.held = row.held!.slice(MAX_HELD_TICKS / 2)
+  row.held!.push(tick)
+}
