@@ -1,0 +1,60 @@
+import type { Candle } from './market/candle.ts'
+import type { Timeframe } from './market/timeframe.ts'
+import type { CandleRow } from './tiers/database.ts'
+import type { MemoryStream, MemoryTier } from './tiers/memory.ts'
+
+/** How often finished candles are looked for: the most by which a `final` is late beyond LATENESS_MS. */
+const CLOSE_EVERY_MS = 100
+/** How often changed candles are written; ticks written since then are folded in again at the next start. */
+const STORE_EVERY_MS = 2_000
+
+export interface KeepCandlesPorts {
+  readonly memory: MemoryTier
+  /** How long after its end a candle waits for late trades (LATENESS_MS). */
+  readonly latenessMs: number
+  readonly onFinal: (symbol: string, timeframe: Timeframe, candle: Candle) => void
+  readonly store: (row: CandleRow) => void
+  readonly now: () => number
+}
+
+export interface CandleKeeper {
+  /** Marks candles final whose time has come. Runs by itself; tests call it at the moment they choose. */
+  closeDue(): void
+  /** Hands every changed candle to the store. */
+  storeChanged(): void
+  stop(): void
+}
+
+/**
+ * Closes candles by a timer on each stream's own clock, not by the next trade, so that a quiet symbol's candle is final
+ * on time; and hands changed candles to the database now and then.
+ */
+export function keepCandles({ memory, latenessMs, onFinal, store, now }: KeepCandlesPorts): CandleKeeper {
+  const closeStream = (stream: MemoryStream) => {
+    const time = stream.clock.now(now())
+    // Trades that wait behind a hole belong to candles that would be closed without them.
+    if (time === undefined || !stream.live) return
+    stream.history.close(time - latenessMs, (timeframe, start) => {
+      const candle = stream.candleAt(timeframe, start)
+      if (candle !== undefined) onFinal(stream.instrument.symbol, timeframe, candle)
+    })
+  }
+  const closeDue = () => {
+    for (const stream of memory.streams()) closeStream(stream)
+  }
+  const storeChanged = () => {
+    for (const { instrument, history } of memory.streams()) {
+      for (const { timeframe, candles } of history.takeDirty()) {
+        for (const candle of candles) store({ instrument, timeframe, candle })
+      }
+    }
+  }
+  const timers = [setInterval(closeDue, CLOSE_EVERY_MS), setInterval(storeChanged, STORE_EVERY_MS)]
+  return {
+    closeDue,
+    storeChanged,
+    stop() {
+      for (const timer of timers) clearInterval(timer)
+    },
+  }
+}
