@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
 /** Bounds of a retry schedule, in ms. */
 export interface BackoffBounds {
   readonly firstMs: number
@@ -15,13 +13,16 @@ export function fullJitterMs(attempt: number, { firstMs, maxMs }: BackoffBounds,
   return random() * Math.min(maxMs, firstMs * 2 ** Math.min(attempt, 30))
 }
 
-/** Waits `ms`; true when it has passed, false when `signal` aborted first. */
-export async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
-  try {
-    await delay(ms, undefined, { signal })
-    return true
-  } catch {
-    // The only rejection of a timer is the abort: for a waiter that is an answer, not an error.
-    return false
-  }
+/** Waits `ms`; true when it has passed, false when `signal` aborted first. Runs in browsers too. */
+export function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(false)
+    const settle = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', settle)
+      resolve(!signal.aborted)
+    }
+    const timer = setTimeout(settle, ms)
+    signal.addEventListener('abort', settle, { once: true })
+  })
 }

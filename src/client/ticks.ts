@@ -1,0 +1,153 @@
+import type { Cursor } from '../market/tick.ts'
+import type { Ask, Follower } from './follow.ts'
+import type { HistoryMessage, ServerMessage, SubscribedMessage, TickMessage, TickRow } from './messages.ts'
+import type { Notice } from './notices.ts'
+
+/** A tick, and whether it is news: `live` is false for one that came with history or while catching up. */
+export interface ClientTick extends TickMessage {
+  readonly live: boolean
+}
+
+/** Where to begin; with none of these, now. At most one of `history`, `after` and `from`. */
+export interface TickOptions {
+  /** So many of the newest ticks first. */
+  readonly history?: number
+  /** The id of the last tick that is already had, per symbol. */
+  readonly after?: Readonly<Record<string, Cursor>>
+  /** Replays from this moment (Unix ms) until live. */
+  readonly from?: number
+  /** Of the replay: 0.1 to 1000 times, or `max`. */
+  readonly speed?: number | 'max'
+}
+
+/** How far one symbol's stream has been read. */
+interface Place {
+  /** The id of the last tick; null when the stream was empty, undefined before anything is known. */
+  last: Cursor | null | undefined
+  /** The request whose answer comes next: until then, what arrives belongs to the one it replaces. */
+  waitingFor?: number | undefined
+  /** The `last` that was asked after most recently: one occurrence of a break is asked for once. */
+  askedAfter?: Cursor | null | undefined
+  /** The gateway has said that the next tick does not follow the last. */
+  jumps?: boolean
+  stream?: string
+}
+
+/** A stream that was empty when it was first seen has no id to resume after: all it has since is its newest. */
+const EMPTY_STREAM_HISTORY = 1_000
+
+/**
+ * Follows ticks so that each comes once and in order: drops doubles by id, checks that every `prev` is the id of the
+ * tick before, asks again after the last good one where it is not, and resumes there after a cut.
+ */
+export function createTickFollower(
+  symbols: readonly string[],
+  { after = {}, ...beginning }: TickOptions,
+  onNotice: (notice: Notice) => void,
+): Follower<ClientTick> {
+  const wanted = new Set(symbols)
+  const places = new Map<string, Place>(symbols.map((symbol) => [symbol, { last: after[symbol] }]))
+
+  function start(ask: Ask) {
+    const known: Record<string, Cursor> = {}
+    const empty: string[] = []
+    const fresh: string[] = []
+    for (const symbol of wanted) {
+      const place = places.get(symbol)!
+      place.waitingFor = undefined
+      place.askedAfter = place.last
+      if (place.last === undefined) fresh.push(symbol)
+      else if (place.last === null) empty.push(symbol)
+      else known[symbol] = place.last
+    }
+    const resumed = Object.keys(known)
+    if (resumed.length > 0) ask({ channel: 'ticks', symbols: resumed, after: known })
+    if (empty.length > 0) ask({ channel: 'ticks', symbols: empty, history: EMPTY_STREAM_HISTORY })
+    if (fresh.length > 0) ask({ channel: 'ticks', symbols: fresh, ...beginning })
+  }
+
+  /** Asks for what follows the last good tick; false when that has been tried, or there is no such tick. */
+  function askAgain(symbol: string, place: Place, ask: Ask): boolean {
+    const { last } = place
+    if (typeof last !== 'number' || place.askedAfter === last) return false
+    place.askedAfter = last
+    place.waitingFor = ask({ channel: 'ticks', symbols: [symbol], after: { [symbol]: last } })
+    onNotice({ type: 'asked', symbol, after: last })
+    return true
+  }
+
+  function accept(symbol: string, place: Place, row: TickRow, live: boolean, ask: Ask): readonly ClientTick[] {
+    const { last } = place
+    if (place.waitingFor !== undefined) return []
+    if (typeof last === 'number' && row.id <= last) return []
+    if (last !== undefined && row.prev !== last && !place.jumps) {
+      if (askAgain(symbol, place, ask)) return []
+      onNotice({ type: 'hole', symbol, after: last, next: row.id })
+    }
+    place.last = row.id
+    place.jumps = false
+    return [{ ...row, type: 'tick', symbol, live }]
+  }
+
+  function granted({ id, streams, resume = {} }: SubscribedMessage) {
+    for (const [symbol, stream] of Object.entries(streams)) {
+      const place = places.get(symbol)
+      if (!place) continue
+      if (place.waitingFor === id) place.waitingFor = undefined
+      if (place.stream !== undefined && place.stream !== stream) {
+        onNotice({ type: 'replaced', symbol, was: place.stream, stream })
+        place.last = undefined
+      }
+      place.stream = stream
+      const verdict = resume[symbol]
+      if (!verdict || typeof place.last !== 'number') continue
+      if (verdict.state === 'complete') onNotice({ type: 'resumed', symbol, after: place.last })
+      else {
+        place.jumps = true
+        onNotice({ type: 'truncated', symbol, after: place.last, oldest: verdict.oldest })
+      }
+    }
+  }
+
+  function history({ symbol, ticks = [], cursor, more }: HistoryMessage, ask: Ask): readonly ClientTick[] {
+    const place = places.get(symbol)
+    if (!place || place.waitingFor !== undefined) return []
+    const accepted = ticks.flatMap((row) => accept(symbol, place, row, false, ask))
+    // An empty snapshot still says where the stream stands: the first live tick must follow this id.
+    place.last ??= cursor
+    // The answer is whole: the next break, even at this id, is another occurrence.
+    if (!more && place.last === cursor) place.askedAfter = undefined
+    return accepted
+  }
+
+  function take(message: ServerMessage, ask: Ask): readonly ClientTick[] {
+    switch (message.type) {
+      case 'tick': {
+        const place = places.get(message.symbol)
+        return place ? accept(message.symbol, place, message, true, ask) : []
+      }
+      case 'ws_history':
+        return history(message, ask)
+      case 'subscribed':
+        granted(message)
+        return []
+      case 'lost': {
+        const place = places.get(message.symbol)
+        if (place && place.waitingFor === undefined) askAgain(message.symbol, place, ask)
+        return []
+      }
+      case 'heartbeat':
+        for (const [symbol, cursor] of Object.entries(message.cursors ?? {})) {
+          const place = places.get(symbol)
+          if (place?.waitingFor === undefined && (cursor ?? 0) > (place?.last ?? Number.POSITIVE_INFINITY)) {
+            askAgain(symbol, place!, ask)
+          }
+        }
+        return []
+      default:
+        return []
+    }
+  }
+
+  return { symbols: wanted, start, take }
+}
