@@ -1,0 +1,149 @@
+import { posix } from 'node:path'
+
+/** Source files by path from the root, `/` between folders. */
+export type Sources = ReadonlyMap<string, string>
+
+/**
+ * Who may import whom. A home is a folder under `src`, a file directly in `src`, or a folder beside it; what is not
+ * named is not allowed, and a file without a home has no place. Siblings do not know one another: they are joined by
+ * functions that `gateway.ts` hands in.
+ */
+export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'src/base': [],
+  'src/market': ['src/base'],
+  'src/feed.ts': ['src/base', 'src/market'],
+  feeds: ['src/base', 'src/market', 'src/feed.ts'],
+  'src/tiers': ['src/base', 'src/market'],
+  'src/wire': ['src/base', 'src/market'],
+  'src/hub': ['src/base', 'src/market', 'src/wire'],
+  'src/http': ['src/base', 'src/market', 'src/wire'],
+  'src/simulate': ['src/base', 'src/market'],
+  'src/client': ['src/base', 'src/market', 'src/wire'],
+  dashboard: ['src/base', 'src/market', 'src/wire', 'src/client'],
+  'src/config': ['src/base', 'src/market'],
+  'src/config.ts': ['src/base', 'src/market', 'src/config'],
+  // What moves a tick: takes functions, and of the tiers the contract and the memory.
+  'src/ingest.ts': ['src/base', 'src/market', 'src/feed.ts'],
+  'src/catch-up.ts': ['src/base', 'src/market', 'src/feed.ts'],
+  'src/supervise.ts': ['src/base', 'src/market', 'src/feed.ts'],
+  'src/keep-candles.ts': ['src/base', 'src/market', 'src/tiers'],
+  'src/warm-up.ts': ['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
+  'src/run-feed.ts': [
+    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
+    ...['src/ingest.ts', 'src/catch-up.ts', 'src/supervise.ts', 'src/warm-up.ts'],
+  ],
+  // What puts the parts together.
+  'src/gateway.ts': [
+    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/wire', 'src/hub', 'src/http', 'src/config.ts'],
+    ...['src/ingest.ts', 'src/catch-up.ts', 'src/supervise.ts', 'src/keep-candles.ts', 'src/warm-up.ts'],
+    'src/run-feed.ts',
+  ],
+  'src/main.ts': ['src/base', 'src/market', 'src/config.ts', 'src/feed.ts', 'feeds', 'src/tiers', 'src/gateway.ts'],
+  'src/demo.ts': [
+    'src/base',
+    'src/market',
+    'src/config.ts',
+    'src/simulate',
+    'src/tiers',
+    'src/gateway.ts',
+    'src/main.ts',
+  ],
+  'src/cli': [
+    ...['src/base', 'src/market', 'src/wire', 'src/client', 'src/config.ts', 'src/simulate', 'src/tiers'],
+    ...['src/main.ts', 'src/demo.ts'],
+  ],
+}
+
+const MOST_LINES = 300
+const MOST_LINES_IN_THE_MIDDLE = 100
+const NAMES_THAT_SAY_NOTHING = /^(utils?|helpers?|common|misc|shared|lib|manager|types)$/
+
+/** Every breach of the law, as one sentence each; empty when it is kept. */
+export function findBreaches(sources: Sources, mayImport = MAY_IMPORT): readonly string[] {
+  return [
+    ...checkTable(mayImport),
+    ...[...sources].flatMap(([path, text]) => [...checkHome(path, text, mayImport), ...checkFile(path, text)]),
+    ...findCycles(sources),
+    ...checkMedian(sources),
+  ]
+}
+
+/** `src/hub/session.ts` lives in `src/hub`, `src/main.ts` in itself, `feeds/binance.ts` in `feeds`. */
+export function homeOf(path: string): string {
+  const depth = path.startsWith('src/') ? 2 : 1
+  return path.split('/').slice(0, depth).join('/')
+}
+
+/** What each import, re-export and `import()` of a file names. Types count: to know a type is to depend on it. */
+export function importsOf(text: string): readonly string[] {
+  const code = text.replace(/(^|\s)\/\*[\s\S]*?\*\//g, '$1').replace(/(^|\s)\/\/.*$/gm, '$1')
+  const statements = /^\s*(?:import|export)\b(?:[^'"`]*?\bfrom)?\s*['"]([^'"\n]+)['"]/gm
+  const calls = /\bimport\(\s*['"]([^'"\n]+)['"]/g
+  return [statements, calls].flatMap((pattern) => [...code.matchAll(pattern)].map(([, specifier = '']) => specifier))
+}
+
+/** The files of ours that a file imports. */
+function filesImportedBy(path: string, text: string): readonly string[] {
+  const own = importsOf(text).filter((specifier) => specifier.startsWith('.'))
+  return own.map((specifier) => posix.join(posix.dirname(path), specifier))
+}
+
+function checkTable(mayImport: typeof MAY_IMPORT): readonly string[] {
+  const above = new Set(Object.keys(mayImport))
+  return Object.entries(mayImport).flatMap(([home, allowed]) => {
+    above.delete(home)
+    return allowed
+      .filter((other) => above.has(other))
+      .map((other) => `${home} must not name ${other}, which is above it`)
+  })
+}
+
+function checkHome(path: string, text: string, mayImport: typeof MAY_IMPORT): readonly string[] {
+  const home = homeOf(path)
+  const allowed = mayImport[home]
+  if (!allowed) return [`${path} has no home: ${home} is not in the table`]
+  const breaches = filesImportedBy(path, text)
+    .filter((imported) => homeOf(imported) !== home && !allowed.includes(homeOf(imported)))
+    .map((imported) => `${path} must not import ${imported}`)
+  const packages = importsOf(text).filter((specifier) => !specifier.startsWith('.'))
+  if (home === 'src/market') breaches.push(...packages.map((name) => `${path} must be plain, imports ${name}`))
+  return breaches
+}
+
+function checkFile(path: string, text: string): readonly string[] {
+  const breaches: string[] = []
+  const lines = lineCount(text)
+  if (lines > MOST_LINES) breaches.push(`${path} must have at most ${MOST_LINES} lines, has ${lines}`)
+  for (const name of path.replace(/\.ts$/, '').split('/')) {
+    if (NAMES_THAT_SAY_NOTHING.test(name)) breaches.push(`${path} must be named for what it does, not ${name}`)
+  }
+  if (path.endsWith('/index.ts') && path !== 'feeds/index.ts')
+    breaches.push(`${path} must not be: only feeds has a list`)
+  return breaches
+}
+
+/** Circles of files that import one another, each told once. */
+function findCycles(sources: Sources): readonly string[] {
+  const breaches: string[] = []
+  const done = new Set<string>()
+  const visit = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path)
+    if (start >= 0) breaches.push(`${[...trail.slice(start), path].join(' -> ')} is a circle`)
+    if (start >= 0 || done.has(path)) return
+    for (const imported of filesImportedBy(path, sources.get(path) ?? '')) visit(imported, [...trail, path])
+    done.add(path)
+  }
+  for (const path of sources.keys()) visit(path, [])
+  return breaches
+}
+
+function checkMedian(sources: Sources): readonly string[] {
+  const lengths = [...sources.values()].map(lineCount).sort((a, b) => a - b)
+  const median = lengths[Math.floor(lengths.length / 2)] ?? 0
+  if (median <= MOST_LINES_IN_THE_MIDDLE) return []
+  return [`the median file must have at most ${MOST_LINES_IN_THE_MIDDLE} lines, has ${median}`]
+}
+
+function lineCount(text: string): number {
+  return text.split('\n').length - 1
+}
