@@ -1,0 +1,179 @@
+// https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
+import { WebSocket } from 'ws'
+import { GatewayError } from '../src/base/errors.ts'
+import type { BinanceTimeouts } from './binance.ts'
+
+/** Called from the socket's own callbacks: they MUST NOT throw. After `failed` and after `close()` none is called. */
+export interface BinanceSocketHandlers {
+  /** Open, and every SUBSCRIBE acknowledged. */
+  ready(): void
+  /** Every frame's text, acknowledgements among them. */
+  message(text: string): void
+  /** The socket is gone. */
+  failed(error: GatewayError): void
+}
+
+/** As many streams still make a URL that every proxy takes. */
+const STREAMS_IN_URL = 100
+
+const STREAMS_PER_SUBSCRIBE = 200
+
+/** Binance cuts a client that sends more than 5 messages a second, pings and pongs among them. */
+const BETWEEN_SUBSCRIBES_MS = 250
+
+/** An aggTrade frame has 250 bytes; what is longer than this is not from Binance. */
+const MAX_FRAME_BYTES = 1 << 20
+
+/**
+ * One connection to the combined streams, from its opening to its end; it does not come back. It pings, because a
+ * peer that vanished without a FIN is noticed by nothing else.
+ */
+export class BinanceSocket {
+  readonly #socket: WebSocket
+  readonly #handlers: BinanceSocketHandlers
+  readonly #timeouts: BinanceTimeouts
+  /** SUBSCRIBE messages not yet acknowledged, in the order of their ids from 1; only the first is under way. */
+  readonly #subscribes: string[]
+  readonly #deadline: NodeJS.Timeout
+  #nextSubscribe: NodeJS.Timeout | undefined
+  #pings: NodeJS.Timeout | undefined
+  #silence: NodeJS.Timeout | undefined
+  #ended = false
+
+  constructor(
+    streamUrl: string,
+    streams: readonly string[],
+    timeouts: BinanceTimeouts,
+    handlers: BinanceSocketHandlers,
+  ) {
+    const inUrl = streams.length <= STREAMS_IN_URL
+    this.#subscribes = inUrl ? [] : subscribeMessages(streams)
+    this.#handlers = handlers
+    this.#timeouts = timeouts
+    this.#socket = new WebSocket(
+      `${streamUrl.replace(/\/+$/, '')}/stream${inUrl ? `?streams=${streams.join('/')}` : ''}`,
+      {
+        perMessageDeflate: false,
+        maxPayload: MAX_FRAME_BYTES,
+      },
+    )
+    this.#socket
+      .on('open', () => this.#opened())
+      .on('message', (data) => this.#received(String(data)))
+      .on('ping', () => this.#silence?.refresh())
+      .on('pong', () => this.#silence?.refresh())
+      .on('error', (error: NodeJS.ErrnoException) =>
+        this.#fail(`must be reachable, was: ${error.message || error.code}`),
+      )
+      .on('close', (code, reason) => this.#fail(`must stay open, was closed with ${code} ${reason}`.trimEnd()))
+    this.#deadline = this.#startDeadline()
+  }
+
+  /** Cuts the connection at once and stops every timer; safe to call twice. */
+  close(): void {
+    if (this.#ended) return
+    this.#ended = true
+    clearTimeout(this.#deadline)
+    clearTimeout(this.#nextSubscribe)
+    clearInterval(this.#pings)
+    clearTimeout(this.#silence)
+    this.#socket.terminate()
+  }
+
+  #fail(what: string): void {
+    if (this.#ended) return
+    this.close()
+    this.#handlers.failed(new GatewayError('feed_broken', `the Binance stream ${what}`))
+  }
+
+  #startDeadline(): NodeJS.Timeout {
+    const { connectMs } = this.#timeouts
+    return setTimeout(() => this.#fail(`must open and subscribe within ${connectMs / 1_000} s, was waiting`), connectMs)
+  }
+
+  #opened(): void {
+    if (this.#ended) return
+    const { pingMs, silenceMs } = this.#timeouts
+    this.#pings = setInterval(() => this.#socket.ping(), pingMs)
+    this.#silence = setTimeout(() => this.#fail(`must be alive, was silent for ${silenceMs / 1_000} s`), silenceMs)
+    this.#subscribeOrReady()
+  }
+
+  #subscribeOrReady(): void {
+    const subscribe = this.#subscribes[0]
+    if (subscribe === undefined) {
+      clearTimeout(this.#deadline)
+      this.#handlers.ready()
+    } else {
+      this.#deadline.refresh()
+      this.#socket.send(subscribe)
+    }
+  }
+
+  #received(text: string): void {
+    if (this.#ended) return
+    this.#silence?.refresh()
+    // Every market frame begins so; the rare rest is parsed here too, to be understood at once.
+    const isMarket = text.startsWith('{"stream":"') && text[11] !== '!'
+    if (!isMarket) this.#control(text)
+    if (!this.#ended) this.#handlers.message(text)
+  }
+
+  #control(text: string): void {
+    const frame = readControl(text)
+    if (frame.event === 'serverShutdown') {
+      // Here the next connection will be opened before this one is let go.
+      this.#fail('must stay open, but the source announced a shutdown')
+    } else if (frame.refusal !== undefined) {
+      this.#fail(`must be subscribed, was refused: ${frame.refusal}`)
+    } else if (frame.acknowledged && this.#subscribes.shift() !== undefined) {
+      if (this.#subscribes.length === 0) this.#subscribeOrReady()
+      else this.#nextSubscribe = setTimeout(() => this.#subscribeOrReady(), BETWEEN_SUBSCRIBES_MS)
+    }
+  }
+}
+
+function subscribeMessages(streams: readonly string[]): string[] {
+  return Array.from({ length: Math.ceil(streams.length / STREAMS_PER_SUBSCRIBE) }, (_, n) => {
+    const params = streams.slice(n * STREAMS_PER_SUBSCRIBE, (n + 1) * STREAMS_PER_SUBSCRIBE)
+    return JSON.stringify({ method: 'SUBSCRIBE', params, id: n + 1 })
+  })
+}
+
+interface Control {
+  readonly event?: string
+  readonly acknowledged?: boolean
+  readonly refusal?: string
+}
+
+/** Reads what is not a trade. Never throws: what it cannot read is the business of `normalize`. */
+function readControl(text: string): Control {
+  try {
+    const frame: BinanceControlFrame | null = JSON.parse(text)
+    const event = frame?.data?.e ?? frame?.e
+    if (event !== undefined) return { event }
+    const error = frame?.error ?? (frame?.code === undefined ? undefined : frame)
+    if (error) return { refusal: `${error.code} ${error.msg}` }
+    return { acknowledged: frame?.id !== undefined && frame.result === null }
+  } catch {
+    return {}
+  }
+}
+
+// --- Binance's frames that are not trades: every field is a guess until it is there ---
+
+interface BinanceControlFrame {
+  readonly e?: string
+  readonly data?: { readonly e?: string }
+  readonly id?: number
+  readonly result?: null
+  /** Refusals came in both shapes over the years: `{error: {code, msg}, id}` and `{code, msg, id}`. */
+  readonly error?: BinanceRefusal
+  readonly code?: number
+  readonly msg?: string
+}
+
+interface BinanceRefusal {
+  readonly code?: number
+  readonly msg?: string
+}
