@@ -17,6 +17,7 @@ export interface Redialing extends Dialing {
  */
 export async function* links(redialing: Redialing, signal: AbortSignal): AsyncGenerator<Link> {
   const { clock, backoff, onNotice } = redialing
+  const url = redialing.url.origin + redialing.url.pathname
   for (let attempt = 0; !signal.aborted; attempt++) {
     const startedAt = clock.now()
     const link = openLink(redialing)
@@ -24,7 +25,7 @@ export async function* links(redialing: Redialing, signal: AbortSignal): AsyncGe
     signal.addEventListener('abort', leave)
     try {
       if (await link.opened) {
-        onNotice({ type: 'connected', url: redialing.url.origin + redialing.url.pathname })
+        onNotice({ type: 'connected', url })
         yield link
       }
     } finally {
@@ -37,7 +38,7 @@ export async function* links(redialing: Redialing, signal: AbortSignal): AsyncGe
     // A gateway that accepts and hangs up at once is not well: only a connection that held begins a new count.
     if (clock.now() - startedAt > backoff.maxMs) attempt = 0
     const retryInMs = fullJitterMs(attempt, backoff)
-    onNotice({ type: 'disconnected', ...link.ending, retryInMs })
+    onNotice({ type: 'disconnected', url, ...link.ending, retryInMs })
     if (!(await pause(retryInMs, signal))) return
   }
 }

@@ -4,9 +4,16 @@ import type { GapMessage, LostMessage } from './messages.ts'
 
 /** What happens to a stream besides its data. Told in stream order: between the items before and after which it happened. */
 export type Notice =
+  /** `url` is without its query, which may hold a token. */
   | { readonly type: 'connected'; readonly url: string }
   /** `code` is the close code, undefined when this side ended it. */
-  | { readonly type: 'disconnected'; readonly code?: number; readonly reason: string; readonly retryInMs: number }
+  | {
+      readonly type: 'disconnected'
+      readonly url: string
+      readonly code?: number
+      readonly reason: string
+      readonly retryInMs: number
+    }
   /** The ticks go on after `after`, none missing. */
   | { readonly type: 'resumed'; readonly symbol: string; readonly after: Cursor }
   /** The next tick did not follow the last one: the ticks after `after` are asked for again. */
@@ -31,7 +38,7 @@ export function describeNotice(notice: Notice): string {
     case 'connected':
       return `connected to ${notice.url}`
     case 'disconnected':
-      return `disconnected (${notice.reason}), trying again in ${Math.ceil(notice.retryInMs)} ms`
+      return `no connection to ${notice.url} (${notice.reason}), trying again in ${Math.ceil(notice.retryInMs)} ms`
     case 'resumed':
       return `${notice.symbol}: resumed after ${notice.after}`
     case 'asked':

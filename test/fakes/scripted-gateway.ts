@@ -44,6 +44,8 @@ export class ScriptedGateway {
   heartbeatMs = 15_000
   /** Upgrades are answered 503, as while starting. */
   starting = false
+  /** Upgrades refused so. */
+  refused = 0
   /** Called instead of the protocol's answer; false: answer as usual. */
   answer: (request: ScriptedSubscribe, send: (message: object) => void, socket: WebSocket) => boolean = () => false
 
@@ -51,7 +53,11 @@ export class ScriptedGateway {
     for (const symbol of symbols) this.#streams.set(symbol, [])
     this.#http = createServer(page)
     this.#http.on('upgrade', (request, socket, head) => {
-      if (this.starting) return void socket.end('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\n')
+      if (this.starting) {
+        this.refused += 1
+        socket.end('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\n')
+        return
+      }
       this.#sockets.handleUpgrade(request, socket, head, (client) => this.#meet(client))
     })
   }
