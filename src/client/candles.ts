@@ -1,8 +1,9 @@
 import type { OhlcvRow } from '../market/candle.ts'
 import type { Cursor } from '../market/tick.ts'
 import type { Timeframe } from '../market/timeframe.ts'
+import type { CandleHistory } from '../wire/messages.ts'
 import type { Ask, Follower } from './follow.ts'
-import type { CandleMessage, HistoryMessage, IntervalEndMessage, ServerMessage } from './messages.ts'
+import type { CandleMessage, IntervalEndMessage, ServerMessage } from './messages.ts'
 
 /** One symbol's candles as they stand: comes first, and again after every reconnect, in place of all before it. */
 export interface CandleSnapshot {
@@ -34,7 +35,7 @@ export function createCandleFollower(
   const wanted = new Set(symbols)
   let parts = new Map<string, OhlcvRow[]>()
 
-  function snapshot({ symbol, candles = [], cursor, more }: HistoryMessage): readonly CandleEvent[] {
+  function snapshot({ symbol, candles, cursor, more }: CandleHistory): readonly CandleEvent[] {
     const rows = [...(parts.get(symbol) ?? []), ...candles]
     if (more) {
       parts.set(symbol, rows)
@@ -52,7 +53,7 @@ export function createCandleFollower(
       ask({ channel: 'candles', symbols: [...wanted], timeframe, history, ...rest })
     },
     take(message: ServerMessage) {
-      if (message.type === 'ws_history') return snapshot(message)
+      if (message.type === 'ws_history') return message.channel === 'candles' ? snapshot(message) : []
       return message.type === 'candle' || message.type === 'interval_end' ? [message] : []
     },
   }

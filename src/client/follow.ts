@@ -3,7 +3,7 @@ import { links, type Redialing } from './links.ts'
 import type { ErrorMessage, ServerMessage, Subscribe } from './messages.ts'
 
 /** A `subscribe` before it has its id. */
-export type Request = Omit<Subscribe, 'op' | 'id'>
+export type Request = Omit<Subscribe, 'op' | 'id' | 'symbols'> & { readonly symbols: readonly string[] }
 
 /** Asks on the connection of the moment; returns the id that the answer will carry. */
 export type Ask = (request: Request) => number

@@ -1,12 +1,11 @@
 import type { Cursor } from '../market/tick.ts'
+import type { TickHistory, TickRow } from '../wire/messages.ts'
 import type { Ask, Follower } from './follow.ts'
-import type { HistoryMessage, ServerMessage, SubscribedMessage, TickMessage, TickRow } from './messages.ts'
+import type { ServerMessage, SubscribedMessage, TickMessage } from './messages.ts'
 import type { Notice } from './notices.ts'
 
 /** A tick, and whether it is news: `live` is false for one that came with history or while catching up. */
-export interface ClientTick extends TickMessage {
-  readonly live: boolean
-}
+export type ClientTick = TickMessage & { readonly live: boolean }
 
 /** Where to begin; with none of these, now. At most one of `history`, `after` and `from`. */
 export interface TickOptions {
@@ -109,9 +108,13 @@ export function createTickFollower(
     }
   }
 
-  function history({ symbol, ticks = [], cursor, more }: HistoryMessage, ask: Ask): readonly ClientTick[] {
+  function history({ symbol, ticks, cursor, more, truncated }: TickHistory, ask: Ask): readonly ClientTick[] {
     const place = places.get(symbol)
     if (!place || place.waitingFor !== undefined) return []
+    if (truncated && typeof place.last === 'number' && !place.jumps && ticks[0]) {
+      place.jumps = true
+      onNotice({ type: 'truncated', symbol, after: place.last, oldest: ticks[0].id })
+    }
     const accepted = ticks.flatMap((row) => accept(symbol, place, row, false, ask))
     // An empty snapshot still says where the stream stands: the first live tick must follow this id.
     place.last ??= cursor
@@ -127,7 +130,7 @@ export function createTickFollower(
         return place ? accept(message.symbol, place, message, true, ask) : []
       }
       case 'ws_history':
-        return history(message, ask)
+        return message.channel === 'ticks' ? history(message, ask) : []
       case 'subscribed':
         granted(message)
         return []
