@@ -1,7 +1,8 @@
 // https://github.com/ccxt/binance-api-node
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { ClientRequest } from 'node:http'
+import http from 'node:http'
+import https from 'node:https'
 import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 import type { z } from 'zod'
 import { describeError, GatewayError } from '../src/base/errors.ts'
 
@@ -72,22 +73,20 @@ async function withinTime(name: string, call: () => Promise<unknown>, requestMs:
 
 /**
  * Starts a call so that it can be given up. The package takes no signal, and a request that is merely no longer
- * awaited holds its socket (and this process) for as long as the peer likes. But Node announces each request that
- * starts, and the one that starts while we are calling is ours.
+ * awaited keeps its socket (and this process) for as long as the peer likes. But its request is made while it is
+ * called, so the socket that Node's agents have gained by then is the one to cut.
  */
 function start(call: () => Promise<unknown>) {
-  let request: ClientRequest | undefined
-  const note = (message: unknown) => {
-    if (!(typeof message === 'object' && message && 'request' in message)) return
-    if (message.request instanceof ClientRequest) request ??= message.request
-  }
-  subscribe('http.client.request.start', note)
-  try {
-    // An async function turns what the package throws at once into a rejection too.
-    return { answer: (async () => call())(), abandon: () => request?.destroy() }
-  } finally {
-    unsubscribe('http.client.request.start', note)
-  }
+  const others = new Set(socketsInUse())
+  // An async function makes a rejection of what the package throws at once, too.
+  const answer = (async () => call())()
+  const socket = socketsInUse().find((candidate) => !others.has(candidate))
+  return { answer, abandon: () => socket?.destroy() }
+}
+
+function socketsInUse(): readonly Socket[] {
+  const lists = [http.globalAgent, https.globalAgent].flatMap(({ sockets }) => Object.values(sockets))
+  return lists.flatMap((list) => list ?? [])
 }
 
 /** The package throws plain errors; only code and message leave here, shortened, for a proxy's page may be in it. */

@@ -1,0 +1,308 @@
+import { type AddressInfo, createServer } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type BinanceTimeouts, createBinanceFeed } from '../../feeds/binance.ts'
+import type { Feed, Received } from '../../src/feed.ts'
+import type { Instrument } from '../../src/market/instrument.ts'
+import { type StreamSource, startStreamSource } from '../fakes/stream-source.ts'
+import { aggTradeFrame } from '../fixtures/binance/frames.ts'
+
+let source: StreamSource
+let controller: AbortController
+
+beforeEach(async () => {
+  source = await startStreamSource()
+  controller = new AbortController()
+})
+afterEach(async () => {
+  controller.abort()
+  await source.close()
+})
+
+describe('the request', () => {
+  test('names up to a hundred streams in the URL, in lower case', async () => {
+    const listening = listen(feedOf(source.url), instruments('BTCUSDT', 'ETHUSDT'))
+    const peer = await source.nextPeer()
+    await listening.connected
+    expect(peer.path).toBe('/stream?streams=btcusdt@aggTrade/ethusdt@aggTrade')
+  })
+
+  test('asks for more by SUBSCRIBE, and is connected when every one is acknowledged', async () => {
+    const listening = listen(feedOf(source.url), instruments(...made(450)))
+    const peer = await source.nextPeer()
+    expect(peer.path).toBe('/stream')
+    const asked: unknown[] = []
+    for (let id = 1; id <= 3; id++) {
+      const message = await peer.nextMessage()
+      expect(message).toMatchObject({ method: 'SUBSCRIBE', id })
+      asked.push(...(message as { params: string[] }).params)
+      expect(listening.isConnected()).toBe(false)
+      peer.send({ result: null, id })
+    }
+    await listening.connected
+    expect(asked).toEqual(made(450).map((symbol) => `${symbol.toLowerCase()}@aggTrade`))
+  })
+
+  test('sends no more than 5 messages in any second', async () => {
+    listen(feedOf(source.url), instruments(...made(1_024)))
+    const peer = await source.nextPeer()
+    const times: number[] = []
+    for (let id = 1; id <= 6; id++) {
+      await peer.nextMessage()
+      times.push(performance.now())
+      peer.send({ result: null, id })
+    }
+    // Measured where they arrive, so with 50 ms for the way.
+    for (let n = 5; n < times.length; n++) expect(times[n]! - times[n - 5]!).toBeGreaterThan(950)
+  })
+
+  test('takes a second socket for more than 1024 streams, and is connected when both are', async () => {
+    const listening = listen(feedOf(source.url), instruments(...made(1_025)))
+    const peers = [await source.nextPeer(), await source.nextPeer()]
+    const long = peers.find(({ path }) => path === '/stream')
+    const short = peers.find(({ path }) => path !== '/stream')
+    expect(short?.path).toBe('/stream?streams=s1024usdt@aggTrade')
+    for (let id = 1; id <= 6; id++) {
+      await long?.nextMessage()
+      expect(listening.isConnected()).toBe(false)
+      long?.send({ result: null, id })
+    }
+    await listening.connected
+    short?.socket.close(1001)
+    await expect(listening.ended).rejects.toMatchObject({ code: 'feed_broken' })
+    await expect.poll(source.connections).toBe(0)
+  })
+
+  test('is refused for no instrument at all', async () => {
+    await expect(listen(feedOf(source.url), []).ended).rejects.toMatchObject({ code: 'feed_refused' })
+  })
+})
+
+describe('the end of a connection', () => {
+  test.each([
+    [
+      'close',
+      '1008 rate limit',
+      (socket: { close(code: number, reason: string): void }) => socket.close(1008, 'rate limit'),
+    ],
+    ['cut', '1006', (socket: { terminate(): void }) => socket.terminate()],
+  ])('a %s breaks the feed and says %s', async (_, words, end) => {
+    const listening = listen(feedOf(source.url), instruments('BTCUSDT'))
+    const peer = await source.nextPeer()
+    await listening.connected
+    peer.send(aggTradeFrame())
+    end(peer.socket)
+    await expect(listening.ended).rejects.toMatchObject({
+      code: 'feed_broken',
+      message: expect.stringContaining(words),
+    })
+    expect(listening.heard).toHaveLength(1)
+  })
+
+  test('bytes that are no WebSocket break the feed', async () => {
+    const listening = listen(feedOf(source.url), instruments('BTCUSDT'))
+    const peer = await source.nextPeer()
+    await listening.connected
+    // @ts-expect-error the TCP socket under it, which `ws` keeps private
+    peer.socket._socket.write('HTTP/1.1 500 Oops')
+    await expect(listening.ended).rejects.toMatchObject({ code: 'feed_broken' })
+  })
+
+  test.each([
+    ['bare', { e: 'serverShutdown', E: 1_732_250_000_000 }],
+    ['combined', { stream: '!serverShutdown', data: { e: 'serverShutdown', E: 1_732_250_000_000 } }],
+  ])('an announced shutdown (%s) breaks the feed', async (_, frame) => {
+    const listening = listen(feedOf(source.url), instruments('BTCUSDT'))
+    const peer = await source.nextPeer()
+    peer.send(frame)
+    await expect(listening.ended).rejects.toMatchObject({
+      code: 'feed_broken',
+      message: expect.stringContaining('the source announced a shutdown'),
+    })
+  })
+
+  test.each([
+    ['new', { error: { code: 2, msg: 'Invalid request: unknown stream' }, id: 1 }],
+    ['old', { code: 2, msg: 'Invalid request: unknown stream', id: 1 }],
+  ])('a refused SUBSCRIBE (%s shape) breaks the feed with its reason', async (_, answer) => {
+    const listening = listen(feedOf(source.url), instruments(...made(101)))
+    const peer = await source.nextPeer()
+    await peer.nextMessage()
+    peer.send(answer)
+    await expect(listening.ended).rejects.toMatchObject({
+      code: 'feed_broken',
+      message: expect.stringContaining('2 Invalid request: unknown stream'),
+    })
+    expect(listening.isConnected()).toBe(false)
+  })
+
+  test('a refused handshake breaks the feed and says the HTTP status', async () => {
+    const refusing = await startStreamSource({ verifyClient: (_, answer) => answer(false, 429) })
+    const listening = listen(feedOf(refusing.url), instruments('BTCUSDT'))
+    await expect(listening.ended).rejects.toMatchObject({
+      code: 'feed_broken',
+      message: expect.stringContaining('429'),
+    })
+    await refusing.close()
+  })
+
+  test('a source that is not there breaks the feed', async () => {
+    const listening = listen(feedOf('ws://127.0.0.1:1'), instruments('BTCUSDT'))
+    await expect(listening.ended).rejects.toMatchObject({
+      code: 'feed_broken',
+      message: expect.stringContaining('ECONNREFUSED'),
+    })
+  })
+
+  test('an error of whoever is told of the connection comes out of the loop', async () => {
+    const feed = feedOf(source.url)
+    const connected = () => {
+      throw new Error('listener failed')
+    }
+    const reading = drain(feed.receive(instruments('BTCUSDT'), { connected }, controller.signal))
+    await expect(reading).rejects.toThrow('listener failed')
+    await expect.poll(source.connections).toBe(0)
+  })
+})
+
+describe('silence', () => {
+  test('a server that never answers the handshake breaks the feed', async () => {
+    const mute = createServer((socket) => socket.resume()).listen(0, '127.0.0.1')
+    await new Promise((resolve) => mute.once('listening', resolve))
+    const url = `ws://127.0.0.1:${(mute.address() as AddressInfo).port}`
+    const listening = listen(feedOf(url, { connectMs: 60 }), instruments('BTCUSDT'))
+    await expect(listening.ended).rejects.toMatchObject({
+      code: 'feed_broken',
+      message: expect.stringContaining('within 0.06 s'),
+    })
+    await new Promise((resolve) => mute.close(resolve))
+  })
+
+  test('a SUBSCRIBE that is never acknowledged breaks the feed', async () => {
+    const listening = listen(feedOf(source.url, { connectMs: 150 }), instruments(...made(101)))
+    await expect(listening.ended).rejects.toMatchObject({
+      code: 'feed_broken',
+      message: expect.stringContaining('within 0.15 s'),
+    })
+  })
+
+  test('a peer that answers no ping is dropped', async () => {
+    const dead = await startStreamSource({ autoPong: false })
+    const listening = listen(feedOf(dead.url, { pingMs: 20, silenceMs: 100 }), instruments('BTCUSDT'))
+    await expect(listening.ended).rejects.toMatchObject({
+      code: 'feed_broken',
+      message: expect.stringContaining('silent for 0.1 s'),
+    })
+    await expect.poll(dead.connections).toBe(0)
+    await dead.close()
+  })
+
+  test('a peer that only answers pings is kept', async () => {
+    const listening = listen(feedOf(source.url, { pingMs: 20, silenceMs: 300 }), instruments('BTCUSDT'))
+    const peer = await source.nextPeer()
+    let pings = 0
+    // 25 pings take 500 ms: longer than the silence that would end it.
+    await new Promise<void>((resolve) => peer.socket.on('ping', () => ++pings === 25 && resolve()))
+    peer.send(aggTradeFrame())
+    await expect.poll(() => listening.heard.length).toBe(1)
+  })
+
+  test('a peer that answers no ping but sends is kept', async () => {
+    const busy = await startStreamSource({ autoPong: false })
+    const listening = listen(feedOf(busy.url, { pingMs: 20, silenceMs: 300 }), instruments('BTCUSDT'))
+    const peer = await busy.nextPeer()
+    await new Promise<void>((resolve) => {
+      let pings = 0
+      peer.socket.on('ping', () => {
+        peer.send(aggTradeFrame())
+        if (++pings === 25) resolve()
+      })
+    })
+    await expect.poll(() => listening.heard.length).toBeGreaterThanOrEqual(25)
+    controller.abort()
+    await busy.close()
+  })
+})
+
+describe('messages', () => {
+  test('are stamped with the moment of their arrival', async () => {
+    let time = 1_000
+    const feed = createBinanceFeed({ ...OPTIONS, streamUrl: source.url, now: () => time++ })
+    const listening = listen(feed, instruments('BTCUSDT'))
+    const peer = await source.nextPeer()
+    for (let n = 0; n < 3; n++) peer.send(aggTradeFrame())
+    await expect.poll(() => listening.heard.map(({ received }) => received)).toEqual([1_000, 1_001, 1_002])
+  })
+
+  test('that cannot be read are left to the reader, and the others go on', async () => {
+    const feed = feedOf(source.url)
+    const listening = listen(feed, instruments('BTCUSDT'))
+    const peer = await source.nextPeer()
+    for (const frame of [aggTradeFrame({ a: 1 }), 'not JSON', '{"stream":"!', aggTradeFrame({ a: 2 })]) peer.send(frame)
+    await expect.poll(() => listening.heard.length).toBe(4)
+    const [first, second, third, last] = listening.heard.map(({ raw }) => raw)
+    for (const bad of [second, third]) {
+      expect(() => feed.normalize(bad!, 0)).toThrow(expect.objectContaining({ code: 'feed_payload' }))
+    }
+    expect([first, last].map((raw) => feed.normalize(raw!, 0)[0]?.id)).toEqual([1, 2])
+  })
+
+  test('that nobody reads break the feed at the bound, and say so', async () => {
+    const feed = feedOf(source.url)
+    const iterator = feed.receive(instruments('BTCUSDT'), { connected() {} }, controller.signal)[Symbol.asyncIterator]()
+    const first = iterator.next()
+    const peer = await source.nextPeer()
+    peer.send(aggTradeFrame())
+    await first
+    for (let n = 0; n <= 65_536; n++) peer.socket.send('{"stream":"x"}')
+    await expect.poll(source.connections, { timeout: 10_000 }).toBe(0)
+    const read = await iterator.next()
+    expect(read.value).toHaveLength(65_536)
+    await expect(iterator.next()).rejects.toMatchObject({
+      code: 'feed_broken',
+      message: expect.stringContaining('65536 frames behind'),
+    })
+  })
+})
+
+const OPTIONS = { symbols: [{ symbol: 'BTC', sourceSymbol: 'BTCUSDT' }], restUrl: 'http://127.0.0.1:1' }
+
+function feedOf(streamUrl: string, timeouts: Partial<BinanceTimeouts> = {}): Feed<string> {
+  return createBinanceFeed({ ...OPTIONS, streamUrl, timeouts })
+}
+
+function instruments(...venueSymbols: readonly string[]): readonly Instrument[] {
+  return venueSymbols.map((sourceSymbol) => ({
+    symbol: sourceSymbol,
+    sourceSymbol,
+    assetClass: 'crypto',
+    source: 'binance',
+    priceDigits: 2,
+    sizeDigits: 5,
+  }))
+}
+
+function made(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, n) => `S${n}USDT`)
+}
+
+function listen(feed: Feed<string>, asked: readonly Instrument[]) {
+  const heard: Received<string>[] = []
+  let isConnected = false
+  let ended: Promise<void> = Promise.resolve()
+  const connected = new Promise<void>((resolve) => {
+    const events = {
+      connected() {
+        isConnected = true
+        resolve()
+      },
+    }
+    ended = drain(feed.receive(asked, events, controller.signal), heard)
+  })
+  // Tests of another thing than the end do not wait for it.
+  ended.catch(() => {})
+  return { heard, connected, ended, isConnected: () => isConnected }
+}
+
+async function drain(iterable: AsyncIterable<readonly Received<string>[]>, heard: Received<string>[] = []) {
+  for await (const batch of iterable) heard.push(...batch)
+}
