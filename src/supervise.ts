@@ -36,8 +36,7 @@ export async function supervise(
 ): Promise<void> {
   let restarts = 0
   let failures = 0
-  const tell = (state: FeedState, reason?: string) =>
-    onStatus({ feed, state, since: now(), reason, restarts })
+  const tell = (state: FeedState, reason?: string) => onStatus({ feed, state, since: now(), reason, restarts })
   tell('connecting')
   while (!signal.aborted) {
     let connectedAt: number | undefined

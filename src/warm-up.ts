@@ -14,12 +14,12 @@ const RESTORE_PAGE = 5_000
 /** Reads one instrument's candles and newest ticks back from the database. */
 export async function restore(stream: MemoryStream, database: Database, depth: number): Promise<void> {
   const { instrument, history } = stream
-  for (const window of history.windows.values()) {
-    window.merge(await database.candles(instrument, window.timeframe, depth))
+  for (const window of history.windows()) {
+    history.merge(window.timeframe, await database.candles(instrument, window.timeframe, depth))
   }
   const newest = [...(await database.ticksBefore(instrument, undefined, RESTORED_TICKS))]
   // Candles are written every few seconds: the ticks since then are folded in again, however many they are.
-  const through = Math.min(...[...history.windows.values()].map((window) => window.restoredThrough ?? Infinity))
+  const through = Math.min(...history.windows().map((window) => window.restoredThrough ?? Infinity))
   if (newest.length > 0 && newest[0]!.id > through + 1)
     stream.restore(await ticksBetween(through, newest, stream, database))
   else stream.restore(newest)
@@ -74,10 +74,11 @@ export async function warmUp(stream: MemoryStream, ports: WarmUpPorts, signal: A
 
 /** Finished candles that memory and the database lack, older than what was folded from ticks. */
 function deepen({ instrument, history }: MemoryStream, candles: SourceCandles, { store }: WarmUpPorts): void {
-  for (const window of history.windows.values()) {
+  for (const window of history.windows()) {
     const held = new Set(window.last(window.length).map(({ time }) => time))
     const lacking = (candles.get(window.timeframe) ?? []).filter(({ time }) => !held.has(time))
-    for (const candle of window.merge(lacking)) store({ instrument, timeframe: window.timeframe, candle })
+    for (const candle of history.merge(window.timeframe, lacking))
+      store({ instrument, timeframe: window.timeframe, candle })
   }
 }
 
@@ -91,12 +92,13 @@ async function begin(
   const { instrument, history, cursor } = stream
   const lastMinute = candles.get('1m')?.at(-1)
   const minute = lastMinute ? bucketEnd('1m', lastMinute.time) : bucketStart('1m', newest?.time ?? 0)
-  for (const window of history.windows.values()) {
+  for (const window of history.windows()) {
     window.dropOpen()
     const finished = (candles.get(window.timeframe) ?? []).filter(
       ({ time }) => bucketEnd(window.timeframe, time) <= minute,
     )
-    for (const candle of window.merge(finished)) store({ instrument, timeframe: window.timeframe, candle })
+    for (const candle of history.merge(window.timeframe, finished))
+      store({ instrument, timeframe: window.timeframe, candle })
     composeOpen(stream, window.timeframe, minute, candles)
   }
   const first = await fillFrom(minute, newest, stream, feed, sequencer, signal)
@@ -115,20 +117,17 @@ async function fillFrom(
   sequencer: Sequencer,
   signal: AbortSignal,
 ): Promise<Cursor | undefined> {
-  const beginAfter = (id: Cursor) => {
-    for (const window of history.windows.values()) window.holdsThrough(id)
-  }
   let first: Cursor | undefined
   for await (const page of feed.trades?.(instrument, { from: minute }, signal) ?? []) {
     if (first === undefined && page[0] !== undefined) {
       first = page[0].id
-      beginAfter(first - 1)
+      history.holdsThrough(first - 1)
     }
     for (const tick of page) sequencer.fill(tick)
   }
   if (first !== undefined || newest === undefined) return first
   // Not one trade since: the finished candles hold them all, and the stream begins with the newest.
-  beginAfter(newest.id)
+  history.holdsThrough(newest.id)
   sequencer.fill(newest)
   return newest.id
 }

@@ -1,5 +1,6 @@
 import type { Candle } from './candle.ts'
-import { type Amount, FRACTION_SCALE, joinAmount, splitAmount } from './decimal-sum.ts'
+import { NO_ID, type Piece } from './candle-piece.ts'
+import { type Amount, FRACTION_SCALE, joinAmount } from './decimal-sum.ts'
 
 const COLUMNS = [
   'time',
@@ -21,9 +22,6 @@ const COLUMNS = [
 ] as const
 
 type Column = (typeof COLUMNS)[number]
-
-/** No id: the candle was taken whole from the source. */
-export const NO_ID = -1
 
 /** Rows of candles as one typed array a column: 128 bytes a row, no object until somebody reads one. */
 export type CandleColumns = { readonly [C in Column]: Float64Array }
@@ -58,55 +56,6 @@ export function readRow(columns: CandleColumns, row: number): Candle {
     final: columns.final[row] === 1,
     revision: columns.revision[row]!,
   }
-}
-
-/** What is folded into a candle: one tick, or a whole candle of a shorter timeframe. Reused: read at once. */
-export interface Piece {
-  open: number
-  high: number
-  low: number
-  close: number
-  readonly volume: Amount
-  readonly quote: Amount
-  readonly buy: Amount
-  trades: number
-  firstId: number
-  lastId: number
-}
-
-export function emptyPiece(): Piece {
-  const amount = () => ({ whole: 0, fraction: 0 })
-  return {
-    open: 0,
-    high: 0,
-    low: 0,
-    close: 0,
-    volume: amount(),
-    quote: amount(),
-    buy: amount(),
-    trades: 0,
-    firstId: NO_ID,
-    lastId: NO_ID,
-  }
-}
-
-/** Decimals of an instrument's steps, on which amounts are read back from doubles without a rounding error. */
-export interface Steps {
-  readonly priceDigits: number
-  readonly sizeDigits: number
-}
-
-export function loadPiece(piece: Piece, candle: Candle, { priceDigits, sizeDigits }: Steps): void {
-  piece.open = candle.open
-  piece.high = candle.high
-  piece.low = candle.low
-  piece.close = candle.close
-  splitAmount(candle.volume, sizeDigits, piece.volume)
-  splitAmount(candle.quoteVolume, priceDigits + sizeDigits, piece.quote)
-  splitAmount(candle.buyVolume, sizeDigits, piece.buy)
-  piece.trades = candle.trades
-  piece.firstId = candle.firstId ?? NO_ID
-  piece.lastId = candle.lastId ?? NO_ID
 }
 
 /** Makes `row` a new candle of this piece alone. */

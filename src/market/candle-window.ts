@@ -1,17 +1,6 @@
 import type { Candle } from './candle.ts'
-import {
-  allocateColumns,
-  type CandleColumns,
-  copyRows,
-  emptyPiece,
-  foldIntoRow,
-  loadPiece,
-  NO_ID,
-  type Piece,
-  readRow,
-  type Steps,
-  startRow,
-} from './candle-columns.ts'
+import { allocateColumns, type CandleColumns, copyRows, foldIntoRow, readRow, startRow } from './candle-columns.ts'
+import { emptyPiece, loadCandle, NO_ID, type Piece, type Steps } from './candle-piece.ts'
 import { bucketEnd, bucketStart, type Timeframe } from './timeframe.ts'
 
 const FIRST_ROWS = 16
@@ -133,7 +122,7 @@ export class CandleWindow {
     const piece = emptyPiece()
     for (const candle of merged) {
       this.#makeRoom()
-      loadPiece(piece, candle, this.#steps)
+      loadCandle(piece, candle, this.#steps)
       startRow(this.#columns, this.#end, candle.time, piece)
       this.#columns.final[this.#end] = candle.final ? 1 : 0
       this.#columns.revision[this.#end++] = candle.revision

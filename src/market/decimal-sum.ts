@@ -48,6 +48,13 @@ export function joinAmount(whole: number, fraction: number): number {
   return Number(`${whole}.${String(fraction).padStart(FRACTION_DIGITS, '0')}`)
 }
 
+/** Adds an amount to `sum`. */
+export function addAmount(sum: Amount, { whole, fraction }: Readonly<Amount>): void {
+  sum.whole += whole
+  sum.fraction += fraction
+  carry(sum)
+}
+
 function eightDecimals(value: number): bigint {
   return BigInt(Math.round(value * FRACTION_SCALE))
 }

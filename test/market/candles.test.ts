@@ -98,7 +98,7 @@ describe('candles of one instrument', () => {
         const before = new InstrumentCandles(BTC, 10_000)
         for (const each of ticks.slice(0, at)) before.fold(each)
         const after = new InstrumentCandles(BTC, 10_000)
-        for (const timeframe of TIMEFRAMES) after.window(timeframe).merge(before.window(timeframe).last(10_000))
+        for (const timeframe of TIMEFRAMES) after.merge(timeframe, before.window(timeframe).last(10_000))
         for (const each of ticks.slice(Math.max(0, at - overlap))) after.fold(each)
         for (const timeframe of TIMEFRAMES) {
           expect(after.window(timeframe).last(10_000)).toEqual(whole.window(timeframe).last(10_000))
