@@ -1,0 +1,159 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describeError, GatewayError } from '../base/errors.ts'
+import { createDemandClock, createWallClock, type ExchangeClock } from './clock.ts'
+import { startEmitter } from './emitter.ts'
+import { createHistory } from './history.ts'
+import type { SimulatedMarket } from './market.ts'
+import { seedFor } from './noise.ts'
+import { playRecordings, type RecordingSource } from './recorded-market.ts'
+import { createRestHandler } from './rest-server.ts'
+import { openSimulatorState } from './simulator-state.ts'
+import { BINANCE_RULES, type ConnectionRules, serveStreams } from './stream-server.ts'
+import { HALTED, symbolSpecs } from './symbols.ts'
+import { createHaltedMarket, createSyntheticMarket } from './synthetic-market.ts'
+import { createWeightMeter } from './weight-meter.ts'
+
+export interface BinanceSimulatorOptions {
+  readonly host?: string | undefined
+  /** 0 takes any free one. */
+  readonly port?: number | undefined
+  /** Decides every trade. Another one than the kept state's begins anew. Default: the kept one, else 1. */
+  readonly seed?: number | undefined
+  /** Made-up symbols beside the five well-known: SIM001USDT and so on. Default 0. */
+  readonly symbols?: number | undefined
+  /** Trades a second of all symbols together, default 50; `max` makes them as fast as the listeners take them. */
+  readonly rate?: number | 'max' | undefined
+  /** Where the state is kept over restarts; without it, in memory only. */
+  readonly directory?: string | undefined
+  /** Begin anew, whatever is kept. */
+  readonly fresh?: boolean | undefined
+  /** Files of aggregate trades to replay instead of making trades up; they wait for the first listener. */
+  readonly recordings?: readonly (string | RecordingSource)[] | undefined
+  /** Of the recordings, default 1. */
+  readonly speed?: number | 'max' | undefined
+  /** How many recorded trades have already happened at the start. Default 0. */
+  readonly pastTrades?: number | undefined
+  /** Request weight a minute, default 6000; `Infinity` is allowed. */
+  readonly weightLimit?: number | undefined
+  readonly rules?: Partial<ConnectionRules> | undefined
+  /** Wall time, Unix ms. */
+  readonly now?: (() => number) | undefined
+}
+
+/** A running simulator of Binance's spot market data. */
+export interface BinanceSimulator {
+  readonly port: number
+  /** `ws://127.0.0.1:PORT`: `/stream?streams=...` and `/ws/...` live below it. */
+  readonly streamUrl: string
+  /** `http://127.0.0.1:PORT`: `/api/v3/...` lives below it. */
+  readonly restUrl: string
+  /** By the exchange's symbol. */
+  readonly markets: ReadonlyMap<string, SimulatedMarket>
+  /** Cuts every stream connection without a close frame. */
+  closeAll(): void
+  /** While true, stream connections are open and dead: nothing is sent, no ping answered. What they miss is lost. */
+  stall(stalled: boolean): void
+  /** Sends `text` to every stream connection as it is. */
+  inject(text: string): void
+  /** Leaves no timer and no socket. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a local server that speaks Binance spot market data, REST and WebSocket on one port.
+ * @throws GatewayError `port_taken`; `config_invalid` for bad options or state; `row_refused` for a bad recording
+ */
+export async function startBinanceSimulator(options: BinanceSimulatorOptions = {}): Promise<BinanceSimulator> {
+  const { host = '127.0.0.1', port = 0, weightLimit = 6000, now = Date.now, rules } = options
+  const { markets, clock } = await createMarkets(options, now())
+  const histories = new Map(markets.map((market) => [market, createHistory(market)]))
+  const bySymbol = new Map(markets.map((market) => [market.symbol, market]))
+  const source = {
+    markets: bySymbol,
+    historyOf: (market: SimulatedMarket) => histories.get(market)!,
+    weightLimit,
+    clock: clock.at,
+  }
+
+  const server = createServer(createRestHandler(source, createWeightMeter(weightLimit), now))
+  const boundPort = await listen(server, host, port)
+  const streams = serveStreams(server, now, { ...BINANCE_RULES, ...rules })
+  const stopEmitting = startEmitter({
+    markets: [...histories].map(([market, history]) => ({ market, history })),
+    peers: streams.peers,
+    clock,
+    now,
+    deliver: (peer, batches) => peer.write(batches),
+  })
+  return {
+    port: boundPort,
+    streamUrl: `ws://${host}:${boundPort}`,
+    restUrl: `http://${host}:${boundPort}`,
+    markets: bySymbol,
+    closeAll: streams.terminateAll,
+    stall: streams.stall,
+    inject(text) {
+      for (const peer of streams.peers) peer.say(text)
+    },
+    async close() {
+      stopEmitting()
+      streams.close()
+      await closeServer(server)
+    },
+  }
+}
+
+interface Exchange {
+  readonly markets: readonly SimulatedMarket[]
+  readonly clock: ExchangeClock
+}
+
+async function createMarkets(options: BinanceSimulatorOptions, now: number): Promise<Exchange> {
+  const { recordings = [], speed = 1, pastTrades = 0 } = options
+  if (recordings.length === 0) return inventMarkets(options, now)
+  const sources = recordings.map((source) => (typeof source === 'string' ? { path: source } : source))
+  return playRecordings(sources, { speed, pastTrades, now })
+}
+
+/** Trades a second of the market's own time, where it runs as fast as it can. */
+const RATE_AT_MAX = 20_000
+const STEP_AT_MAX_MS = 100
+
+function inventMarkets(options: BinanceSimulatorOptions, now: number): Exchange {
+  const { rate = 50, symbols = 0, directory, fresh = false, seed } = options
+  if (rate === 'max' && directory !== undefined) {
+    throw new GatewayError('config_invalid', "rate must be a number where trades are kept in a directory, was 'max'")
+  }
+  if (rate !== 'max' && !(rate > 0 && rate <= 1_000_000)) {
+    throw new GatewayError('config_invalid', `rate must be above 0 and at most 1000000 trades a second, was ${rate}`)
+  }
+  const state = openSimulatorState({ directory, fresh, seed, now })
+  const clock =
+    rate === 'max' ? createDemandClock(now, (time) => time + STEP_AT_MAX_MS) : createWallClock(state.reserve)
+  const all = rate === 'max' ? RATE_AT_MAX : rate
+  const specs = symbolSpecs(state.seed, symbols)
+  const shares = specs.reduce((sum, { share }) => sum + share, 0)
+  const markets = specs.map((spec) => {
+    const life = state.lifeOf(spec, { own: (all * spec.share) / shares, all })
+    return createSyntheticMarket(spec, seedFor(state.seed, spec.symbol), life, clock)
+  })
+  return { markets: [...markets, createHaltedMarket(HALTED, clock)], clock }
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      const message = `port ${port} on ${host} must be free, was ${describeError(error)}`
+      reject(new GatewayError('port_taken', message, { cause: error }))
+    })
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port))
+  })
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
