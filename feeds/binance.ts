@@ -139,10 +139,13 @@ function chunk<T>(items: readonly T[], size: number): readonly (readonly T[])[] 
 
 /** The hot path: hand-written guards, and no allocation but the tick and its array. */
 function normalize(raw: string, received: number, symbolByVenueSymbol: ReadonlyMap<string, string>): readonly Tick[] {
-  const event = readEvent(raw)
+  const frame = readFrame(raw)
+  // The combined streams wrap the event, `/ws` does not.
+  const event = frame.data ?? frame
+  if (!isObject(event)) throw unreadable('the data of a frame must be an object', raw)
   if (event.e !== 'aggTrade') {
-    if (typeof event.e === 'string' || isAnswer(event)) return NO_TICKS
-    throw unreadable('a frame must hold an event or an answer', raw)
+    if (isOfNoTrade(frame)) return NO_TICKS
+    throw unreadable('a frame must hold an aggTrade or an answer', raw)
   }
   if (!isAggTrade(event)) throw unreadable('an aggTrade must have s, p, q, ids a, f <= l, T and m', raw)
   const price = Number(event.p)
@@ -164,7 +167,7 @@ function normalize(raw: string, received: number, symbolByVenueSymbol: ReadonlyM
   ]
 }
 
-function readEvent(raw: string): JsonObject {
+function readFrame(raw: string): JsonObject {
   let frame: unknown
   try {
     frame = JSON.parse(raw)
@@ -173,17 +176,17 @@ function readEvent(raw: string): JsonObject {
     throw unreadable('a frame must be JSON', raw)
   }
   if (!isObject(frame)) throw unreadable('a frame must be an object', raw)
-  const event = frame.data ?? frame
-  if (!isObject(event)) throw unreadable('the data of a frame must be an object', raw)
-  return event
+  return frame
 }
 
 function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null
 }
 
-function isAnswer(frame: JsonObject): boolean {
-  return 'id' in frame && ('result' in frame || 'error' in frame || 'code' in frame)
+/** Another stream's frame, another event, or an answer to SUBSCRIBE. */
+function isOfNoTrade(frame: JsonObject): boolean {
+  if (typeof frame.stream === 'string') return !frame.stream.endsWith('@aggTrade')
+  return typeof frame.e === 'string' || ('id' in frame && ('result' in frame || 'error' in frame || 'code' in frame))
 }
 
 function isAggTrade(event: JsonObject): event is JsonObject & BinanceAggTrade {

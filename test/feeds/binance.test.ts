@@ -66,6 +66,7 @@ describe('normalize', () => {
 
   test.each([
     ['refusals', '{"error":{"code":2,"msg":"Invalid request"},"id":1}'],
+    ['streams that name no event', '{"stream":"btcusdt@bookTicker","data":{"u":1,"s":"BTCUSDT"}}'],
     ['shutdowns', '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1}}'],
   ])('finds no tick in %s', (_, text) => {
     expect(feed.normalize(text, 0)).toEqual([])
@@ -77,6 +78,7 @@ describe('normalize', () => {
     ['null', 'null'],
     ['an object that is nothing we know', '{}'],
     ['data that is no object', '{"stream":"btcusdt@aggTrade","data":7}'],
+    ['another event on the stream of trades', aggTradeFrame({ e: 'trade' })],
     ['a symbol that was not asked for', aggTradeFrame({ s: 'ETHUSDT' })],
     ['a price that is a number', aggTradeFrame({ p: 98_123.45 })],
     ['a price that is no number', aggTradeFrame({ p: 'n/a' })],
