@@ -17,7 +17,10 @@ export interface StreamView {
   candleAt(timeframe: Timeframe, time: number): Candle | undefined
   /** The newest `count` ticks or as many as the tail holds, ascending. */
   tail(count: number): readonly Update[]
-  /** At most `limit` ticks after `after`, ascending; undefined when the tail no longer reaches back to there. */
+  /**
+   * At most `limit` ticks after `after`, ascending; undefined when the tail no longer reaches back to there. It reaches
+   * back to the `prev` of the oldest tick it holds. What it has let go of MUST be in the database.
+   */
   tailAfter(after: Cursor | null, limit: number): readonly Update[] | undefined
 }
 

@@ -1,0 +1,22 @@
+import type { Flusher } from './flusher.ts'
+import type { HubLimits } from './limits.ts'
+import type { HubSource } from './source.ts'
+import type { Topics } from './topics.ts'
+
+/** The part of a pino logger that the hub uses. */
+export interface HubLog {
+  debug(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** What all sessions share. */
+export interface HubContext {
+  readonly source: HubSource
+  readonly topics: Topics
+  readonly flusher: Flusher
+  readonly limits: HubLimits
+  readonly log: HubLog
+  /** Unix ms. */
+  readonly now: () => number
+}

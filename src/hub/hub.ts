@@ -1,0 +1,212 @@
+import type { IncomingMessage, Server } from 'node:http'
+import { hostname } from 'node:os'
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import type { Candle } from '../market/candle.ts'
+import type { Update } from '../market/tick.ts'
+import type { Timeframe } from '../market/timeframe.ts'
+import { CLOSE } from '../wire/close-codes.ts'
+import { PROTOCOL, type ServerMessages } from '../wire/messages.ts'
+import { decodeQuery } from '../wire/query.ts'
+import { Cadence } from './cadence.ts'
+import type { HubContext, HubLog } from './context.ts'
+import { Flusher } from './flusher.ts'
+import { DEFAULT_LIMITS, type HubLimits } from './limits.ts'
+import { isLoopbackAddress, type OriginCheck, sameOriginOrLoopback } from './origin.ts'
+import { Session } from './session.ts'
+import type { HubSource } from './source.ts'
+import { Topics } from './topics.ts'
+import { openDoor } from './upgrade.ts'
+
+export interface HubOptions {
+  readonly source: HubSource
+  readonly heartbeatMs: number
+  readonly limits?: Partial<HubLimits>
+  readonly log?: HubLog
+  /** What `welcome` names: `tickgate/1.2.3`. */
+  readonly server?: string
+  /** This node among others; the machine's name when absent. */
+  readonly node?: string
+  /** Unix ms. */
+  readonly now?: () => number
+  readonly allowOrigin?: OriginCheck
+}
+
+export interface HubStats {
+  readonly sessions: number
+  readonly subscriptions: number
+  readonly framesSent: number
+  /** Ended connections by close code: ours where we closed, else the client's (1006: it vanished). */
+  readonly closesByCode: Readonly<Record<number, number>>
+}
+
+/** Serves clients. What changes in memory is told to it right after, synchronously: it never waits for anyone. */
+export interface Hub {
+  /** A tick that memory has just taken. Next to free when nobody wants its symbol. */
+  publish(update: Update): void
+  /** A candle that became final or was revised: always sent, never conflated away. */
+  candle(symbol: string, timeframe: Timeframe, candle: Candle): void
+  /** A hole in the stream; ids inclusive. */
+  gap(gap: Omit<ServerMessages['gap'], 'count'>): void
+  /** Answers the WebSocket upgrades of `server` on `path` (default `/ws`). */
+  attach(server: Server, options: { ready(): boolean; readonly path?: string }): void
+  readonly stats: HubStats
+  /** Closes every connection with 4000; takes at most 2 s. Safe to call twice. */
+  close(): Promise<void>
+}
+
+export function createHub(options: HubOptions): Hub {
+  return new ClientHub(options)
+}
+
+class ClientHub implements Hub {
+  readonly #options: HubOptions
+  readonly #context: HubContext
+  readonly #cadence: Cadence
+  readonly #sessions = new Map<Session, string>()
+  readonly #sessionsByAddress = new Map<string, number>()
+  readonly #closesByCode: Record<number, number> = {}
+  readonly #timers: readonly NodeJS.Timeout[]
+  readonly #detach: (() => void)[] = []
+  #closing: Promise<void> | undefined
+  #emptied: (() => void) | undefined
+
+  constructor(options: HubOptions) {
+    this.#options = options
+    const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const flusher = new Flusher(limits.flushWindowMs)
+    this.#cadence = new Cadence(flusher)
+    this.#context = {
+      source: options.source,
+      topics: new Topics(options.source, this.#cadence),
+      flusher,
+      limits,
+      log: options.log ?? SILENT,
+      now: options.now ?? Date.now,
+    }
+    this.#timers = [
+      setInterval(() => this.#pingAll(), limits.pingMs).unref(),
+      setInterval(() => this.#heartbeatAll(), options.heartbeatMs).unref(),
+    ]
+  }
+
+  publish(update: Update): void {
+    this.#context.topics.publish(update)
+  }
+
+  candle(symbol: string, timeframe: Timeframe, candle: Candle): void {
+    this.#context.topics.candle(symbol, timeframe, candle)
+  }
+
+  gap({ symbol, from, to, status, reason }: Omit<ServerMessages['gap'], 'count'>): void {
+    const told = reason === undefined ? {} : { reason }
+    this.#context.topics.gap({ type: 'gap', symbol, from, to, count: to - from + 1, status, ...told })
+  }
+
+  attach(server: Server, { ready, path = '/ws' }: { ready(): boolean; readonly path?: string }): void {
+    const detach = openDoor(server, {
+      path,
+      maxMessageBytes: this.#context.limits.maxMessageBytes,
+      allowOrigin: this.#options.allowOrigin ?? sameOriginOrLoopback,
+      ready: () => !this.#closing && ready(),
+      enter: (ws, socket, url, request) => this.#enter(ws, socket, url, request),
+    })
+    this.#detach.push(detach)
+  }
+
+  get stats(): HubStats {
+    let subscriptions = 0
+    for (const session of this.#sessions.keys()) subscriptions += session.subscriptions.size
+    return {
+      sessions: this.#sessions.size,
+      subscriptions,
+      framesSent: this.#context.flusher.framesSent,
+      closesByCode: { ...this.#closesByCode },
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#cadence.close()
+    for (const session of this.#sessions.keys()) session.close(CLOSE.shuttingDown)
+    if (this.#sessions.size > 0) {
+      await new Promise<void>((resolve) => {
+        const deadline = setTimeout(resolve, this.#context.limits.closeMs)
+        this.#emptied = () => {
+          clearTimeout(deadline)
+          resolve()
+        }
+      })
+    }
+    for (const session of this.#sessions.keys()) session.connection.terminate()
+    for (const detach of this.#detach) detach()
+  }
+
+  #enter(ws: WebSocket, socket: Duplex, url: URL, request: IncomingMessage): void {
+    const address = request.socket.remoteAddress ?? 'unknown'
+    const session = new Session(ws, socket, this.#context)
+    const full = this.#isFull(address)
+    this.#sessions.set(session, address)
+    this.#count(address, 1)
+    ws.on('close', (code) => this.#left(session, address, session.connection.closedWith?.code ?? code))
+    if (full) {
+      session.close(CLOSE.connectionLimit)
+      return
+    }
+    session.send({ type: 'welcome', ...this.#welcome() })
+    const query = decodeQuery(url.searchParams)
+    if (query) session.request(query)
+  }
+
+  #welcome(): ServerMessages['welcome'] {
+    const { limits, now } = this.#context
+    return {
+      protocol: PROTOCOL,
+      server: this.#options.server ?? 'tickgate',
+      node: this.#options.node ?? hostname(),
+      time: now(),
+      heartbeat: this.#options.heartbeatMs,
+      limits: {
+        subscriptions: limits.maxSubscriptions,
+        messageBytes: limits.maxMessageBytes,
+        messagesPerSecond: limits.messagesPerSecond,
+        history: { candles: limits.maxCandleHistory, ticks: limits.maxTickHistory },
+      },
+    }
+  }
+
+  #isFull(address: string): boolean {
+    const { maxConnections, maxConnectionsPerAddress } = this.#context.limits
+    if (this.#sessions.size >= maxConnections) return true
+    return !isLoopbackAddress(address) && (this.#sessionsByAddress.get(address) ?? 0) >= maxConnectionsPerAddress
+  }
+
+  #left(session: Session, address: string, code: number): void {
+    this.#sessions.delete(session)
+    this.#count(address, -1)
+    this.#closesByCode[code] = (this.#closesByCode[code] ?? 0) + 1
+    if (this.#sessions.size === 0) this.#emptied?.()
+  }
+
+  #count(address: string, change: 1 | -1): void {
+    const count = (this.#sessionsByAddress.get(address) ?? 0) + change
+    if (count === 0) this.#sessionsByAddress.delete(address)
+    else this.#sessionsByAddress.set(address, count)
+  }
+
+  #pingAll(): void {
+    for (const session of this.#sessions.keys()) session.ping()
+  }
+
+  #heartbeatAll(): void {
+    const time = this.#context.now()
+    for (const session of this.#sessions.keys()) session.heartbeat(time)
+  }
+}
+
+const SILENT: HubLog = { debug: () => undefined, warn: () => undefined, error: () => undefined }

@@ -1,0 +1,98 @@
+import type { Cursor } from '../market/tick.ts'
+import { encode } from '../wire/encode.ts'
+import { encodeFrame, type Frame } from '../wire/frame.ts'
+import type { Cadence } from './cadence.ts'
+import type { HubSource, StreamView } from './source.ts'
+import type { Outlet, Subscription } from './subscription.ts'
+import type { Topics } from './topics.ts'
+
+export interface PriceSubscriptionParts {
+  readonly symbol: string
+  readonly interval: number
+  readonly source: HubSource
+  readonly topics: Topics
+  readonly outlet: Outlet
+}
+
+/** The latest price of a symbol: at once, then at most one per interval. */
+export class PriceSubscription implements Subscription {
+  readonly channel = 'prices'
+  readonly symbol: string
+  readonly interval: number
+  readonly #parts: PriceSubscriptionParts
+  #lastId: Cursor = -1
+  /** The group's count of ticks when this client last got a price. */
+  #countThen = 0
+
+  constructor(parts: PriceSubscriptionParts) {
+    this.#parts = parts
+    this.symbol = parts.symbol
+    this.interval = parts.interval
+  }
+
+  start(): void {
+    const { source, topics, outlet } = this.#parts
+    this.#countThen = topics.joinPrices(this)
+    const view = source.stream(this.symbol)
+    if (!view?.latest) return
+    this.#lastId = view.latest.id
+    outlet.send(encodePrice(view, 0))
+  }
+
+  stop(): void {
+    this.#parts.topics.leavePrices(this)
+  }
+
+  /** Sends the price of tick `id`, the group's `count`th; `frameFor` encodes it with the number of ticks skipped. */
+  price(id: Cursor, count: number, frameFor: (skipped: number) => Frame): void {
+    if (id <= this.#lastId) return
+    this.#parts.outlet.send(frameFor(count - this.#countThen - 1))
+    this.#lastId = id
+    this.#countThen = count
+  }
+}
+
+/** Who gets one symbol's price at one interval. */
+export class PriceGroup {
+  readonly members = new Set<PriceSubscription>()
+  readonly #interval: number
+  readonly #cadence: Cadence
+  readonly #view: () => StreamView | undefined
+  #count = 0
+  #countDrained = 0
+
+  constructor(interval: number, cadence: Cadence, view: () => StreamView | undefined) {
+    this.#interval = interval
+    this.#cadence = cadence
+    this.#view = view
+  }
+
+  /** Ticks seen since the group exists. */
+  get count(): number {
+    return this.#count
+  }
+
+  touch(): void {
+    if (this.#count === this.#countDrained) this.#cadence.mark(this.#interval, this.#drain)
+    this.#count += 1
+  }
+
+  readonly #drain = (): void => {
+    this.#countDrained = this.#count
+    const view = this.#view()
+    if (!view?.latest) return
+    // Only a client that joined since the last drain has skipped another number than the rest.
+    const frames = new Map<number, Frame>()
+    const frameFor = (skipped: number): Frame => {
+      const frame = frames.get(skipped) ?? encodePrice(view, skipped)
+      frames.set(skipped, frame)
+      return frame
+    }
+    for (const member of this.members) member.price(view.latest.id, this.#count, frameFor)
+  }
+}
+
+function encodePrice({ instrument, latest }: StreamView, skipped: number): Frame {
+  const { id, price, time } = latest!
+  return encodeFrame(encode({ type: 'price', symbol: instrument.symbol, id, price, time, skipped, stale: false }))
+}

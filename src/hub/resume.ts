@@ -1,0 +1,41 @@
+import type { Cursor } from '../market/tick.ts'
+import type { RequestId, Resume } from '../wire/messages.ts'
+import { type Opening, openAfter } from './join.ts'
+import type { Session } from './session.ts'
+import { viewOf } from './view.ts'
+
+/** Where a resumed symbol goes on, and what is told of it. */
+export interface Resumed {
+  readonly opening: Opening
+  readonly resume: Resume
+}
+
+/**
+ * Finds the verdict on every symbol that has a cursor in `after`; undefined for one that cannot be resumed, which has
+ * been answered with an error.
+ */
+export async function resumeAll(
+  session: Session,
+  id: RequestId | undefined,
+  symbols: readonly string[],
+  after: Readonly<Record<string, Cursor>>,
+): Promise<ReadonlyMap<string, Resumed | undefined>> {
+  const { source, limits } = session.context
+  const resumed = new Map<string, Resumed | undefined>()
+  const resumeOne = async (symbol: string, cursor: Cursor) => {
+    const ports = {
+      view: () => viewOf(source, symbol),
+      ticksAfter: (position: Cursor, limit: number) => source.ticksAfter(symbol, position, limit),
+      signal: session.signal,
+    }
+    try {
+      resumed.set(symbol, await openAfter(cursor, ports, limits.resumeWaitMs))
+    } catch (error) {
+      resumed.set(symbol, undefined)
+      session.tell(error, { id, symbol })
+    }
+  }
+  const asked = symbols.filter((symbol) => Object.hasOwn(after, symbol))
+  await Promise.all(asked.map((symbol) => resumeOne(symbol, after[symbol]!)))
+  return resumed
+}

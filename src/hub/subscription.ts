@@ -1,0 +1,40 @@
+import type { Cursor, Update } from '../market/tick.ts'
+import type { Timeframe } from '../market/timeframe.ts'
+import type { Frame } from '../wire/frame.ts'
+import type { Channel } from '../wire/messages.ts'
+
+/** What one client gets of one symbol on one channel. */
+export interface Subscription {
+  readonly channel: Channel
+  readonly symbol: string
+  readonly timeframe?: Timeframe
+  readonly interval?: number
+  /** On ticks: the last id queued for this client; undefined before its history began. */
+  readonly cursor?: Cursor | null | undefined
+  /** Sends the snapshot and goes live. Never throws, never rejects. */
+  start(): void | Promise<void>
+  /** Nothing is sent any more. Safe to call twice. */
+  stop(): void
+}
+
+/** Where a subscription's frames go. */
+export interface Outlet {
+  send(frame: Frame): void
+  /** Resolves when there is room for history; undefined: there is. */
+  room(): Promise<void> | undefined
+}
+
+/** Gets every tick of a symbol, already encoded. */
+export interface TickListener {
+  tick(update: Update, frame: Frame): void
+  gap(frame: Frame): void
+}
+
+/** The identity of a subscription on its connection: a second one with the same key replaces the first. */
+export function subscriptionKey({
+  channel,
+  symbol,
+  timeframe,
+}: Pick<Subscription, 'channel' | 'symbol' | 'timeframe'>) {
+  return JSON.stringify([channel, symbol, timeframe])
+}

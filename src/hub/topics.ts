@@ -1,0 +1,136 @@
+import type { Candle } from '../market/candle.ts'
+import type { Update } from '../market/tick.ts'
+import type { Timeframe } from '../market/timeframe.ts'
+import { encode, encodeCandle, encodeTick } from '../wire/encode.ts'
+import { encodeFrame } from '../wire/frame.ts'
+import type { ServerMessage } from '../wire/messages.ts'
+import type { Cadence } from './cadence.ts'
+import { CandleGroup } from './candle-group.ts'
+import type { CandleSubscription } from './candle-subscription.ts'
+import { PriceGroup, type PriceSubscription } from './price-subscription.ts'
+import type { HubSource } from './source.ts'
+import type { TickListener } from './subscription.ts'
+
+/** Everyone who wants something of one symbol. */
+interface Topic {
+  /** Live. */
+  readonly ticks: Set<TickListener>
+  /** Still getting their history. */
+  readonly joining: Set<TickListener>
+  /** By timeframe and interval. */
+  readonly candles: Map<string, CandleGroup>
+  /** By interval. */
+  readonly prices: Map<number, PriceGroup>
+}
+
+/** Who gets what: updates come in once and go out encoded once, however many want them. */
+export class Topics {
+  readonly #source: HubSource
+  readonly #cadence: Cadence
+  readonly #topics = new Map<string, Topic>()
+
+  constructor(source: HubSource, cadence: Cadence) {
+    this.#source = source
+    this.#cadence = cadence
+  }
+
+  /** The hot path: one look-up when nobody wants the symbol. */
+  publish(update: Update): void {
+    const topic = this.#topics.get(update.symbol)
+    if (!topic) return
+    if (topic.ticks.size > 0) {
+      const frame = encodeFrame(encodeTick(update))
+      for (const listener of topic.ticks) listener.tick(update, frame)
+    }
+    for (const group of topic.candles.values()) group.touch(update)
+    for (const group of topic.prices.values()) group.touch()
+  }
+
+  candle(symbol: string, timeframe: Timeframe, candle: Candle): void {
+    const groups = [...(this.#topics.get(symbol)?.candles.values() ?? [])].filter((it) => it.timeframe === timeframe)
+    if (groups.length === 0) return
+    const cursor = this.#source.stream(symbol)?.cursor ?? null
+    const frame = encodeFrame(encodeCandle(symbol, timeframe, candle, cursor))
+    for (const group of groups) group.final(candle.time, frame)
+  }
+
+  gap(message: ServerMessage<'gap'>): void {
+    const topic = this.#topics.get(message.symbol)
+    if (!topic) return
+    const frame = encodeFrame(encode(message))
+    for (const listener of topic.ticks) listener.gap(frame)
+    for (const listener of topic.joining) listener.gap(frame)
+  }
+
+  join(symbol: string, listener: TickListener): void {
+    this.#open(symbol).joining.add(listener)
+  }
+
+  goLive(symbol: string, listener: TickListener): void {
+    const topic = this.#open(symbol)
+    topic.joining.delete(listener)
+    topic.ticks.add(listener)
+  }
+
+  leaveTicks(symbol: string, listener: TickListener): void {
+    const topic = this.#topics.get(symbol)
+    topic?.joining.delete(listener)
+    topic?.ticks.delete(listener)
+    this.#prune(symbol)
+  }
+
+  joinCandles(member: CandleSubscription): void {
+    const { symbol, timeframe, interval } = member
+    const { candles } = this.#open(symbol)
+    const key = groupKey(member)
+    const group =
+      candles.get(key) ?? new CandleGroup(timeframe, interval, this.#cadence, () => this.#source.stream(symbol))
+    candles.set(key, group)
+    group.members.add(member)
+  }
+
+  leaveCandles(member: CandleSubscription): void {
+    const candles = this.#topics.get(member.symbol)?.candles
+    const group = candles?.get(groupKey(member))
+    group?.members.delete(member)
+    if (group?.members.size === 0) candles?.delete(groupKey(member))
+    this.#prune(member.symbol)
+  }
+
+  /** Returns how many ticks the group has counted so far. */
+  joinPrices(member: PriceSubscription): number {
+    const { symbol, interval } = member
+    const { prices } = this.#open(symbol)
+    const group = prices.get(interval) ?? new PriceGroup(interval, this.#cadence, () => this.#source.stream(symbol))
+    prices.set(interval, group)
+    group.members.add(member)
+    return group.count
+  }
+
+  leavePrices(member: PriceSubscription): void {
+    const prices = this.#topics.get(member.symbol)?.prices
+    const group = prices?.get(member.interval)
+    group?.members.delete(member)
+    if (group?.members.size === 0) prices?.delete(member.interval)
+    this.#prune(member.symbol)
+  }
+
+  #open(symbol: string): Topic {
+    const found = this.#topics.get(symbol)
+    if (found) return found
+    const topic: Topic = { ticks: new Set(), joining: new Set(), candles: new Map(), prices: new Map() }
+    this.#topics.set(symbol, topic)
+    return topic
+  }
+
+  #prune(symbol: string): void {
+    const topic = this.#topics.get(symbol)
+    if (!topic) return
+    const { ticks, joining, candles, prices } = topic
+    if (ticks.size + joining.size + candles.size + prices.size === 0) this.#topics.delete(symbol)
+  }
+}
+
+function groupKey({ timeframe, interval }: CandleSubscription): string {
+  return `${timeframe} ${interval}`
+}

@@ -1,0 +1,56 @@
+import { type Candle, toOhlcvRow } from '../market/candle.ts'
+import type { Cursor, Update } from '../market/tick.ts'
+import type { Timeframe } from '../market/timeframe.ts'
+import type { ServerMessage, TierName } from './messages.ts'
+
+/** Any message as text. The hot ones have templates below, some five times as fast. */
+export function encode(message: ServerMessage): string {
+  return JSON.stringify(message)
+}
+
+/** A live `tick`. */
+export function encodeTick(update: Update): string {
+  return `{"type":"tick","symbol":${JSON.stringify(update.symbol)},${tickFields(update)}}`
+}
+
+/** A live `candle`, as of `cursor`. */
+export function encodeCandle(symbol: string, timeframe: Timeframe, candle: Candle, cursor: Cursor | null): string {
+  const { time, open, high, low, close, volume, quoteVolume, buyVolume, trades, final, revision } = candle
+  return (
+    `{"type":"candle","symbol":${JSON.stringify(symbol)},"timeframe":"${timeframe}","time":${time},"open":${open},` +
+    `"high":${high},"low":${low},"close":${close},"volume":${volume},"quoteVolume":${quoteVolume},` +
+    `"buyVolume":${buyVolume},"trades":${trades},"final":${final},"revision":${revision},"cursor":${cursor}}`
+  )
+}
+
+/** What every part of a `ws_history` says of itself. */
+export interface HistoryHead {
+  readonly symbol: string
+  readonly cursor: Cursor | null
+  readonly tier: TierName
+  readonly more: boolean
+  readonly truncated: boolean
+}
+
+export function encodeTickHistory(head: HistoryHead, ticks: readonly Update[]): string {
+  const rows = ticks.map((update) => `{${tickFields(update)}}`)
+  return `{"type":"ws_history","channel":"ticks",${headFields(head)},"ticks":[${rows.join(',')}]}`
+}
+
+export function encodeCandleHistory(head: HistoryHead, timeframe: Timeframe, candles: readonly Candle[]): string {
+  const rows = JSON.stringify(candles.map(toOhlcvRow))
+  return `{"type":"ws_history","channel":"candles","timeframe":"${timeframe}",${headFields(head)},"candles":${rows}}`
+}
+
+function headFields({ symbol, cursor, tier, more, truncated }: HistoryHead): string {
+  const cut = truncated ? ',"truncated":true' : ''
+  return `"symbol":${JSON.stringify(symbol)},"cursor":${cursor},"tier":"${tier}","more":${more}${cut}`
+}
+
+/** Finite numbers print in a template as JSON prints them: the shortest text that reads back as the same double. */
+function tickFields({ id, prev, price, size, side, time, received, backfilled }: Update): string {
+  const sized = size === undefined ? '' : `,"size":${size}`
+  const sided = side === undefined ? '' : `,"side":"${side}"`
+  const late = backfilled ? ',"backfilled":true' : ''
+  return `"id":${id},"prev":${prev},"price":${price}${sized}${sided},"time":${time},"received":${received}${late}`
+}
