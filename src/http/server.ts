@@ -96,8 +96,11 @@ function refuseOtherMethods(app: FastifyInstance): void {
   })
 }
 
-/** Reached only by plain requests: a WebSocket handshake goes to the `upgrade` event instead. */
-function askForUpgrade(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** A WebSocket handshake goes to the `upgrade` event, once somebody listens for it: until then the gateway starts. */
+function askForUpgrade(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (request.headers.upgrade?.toLowerCase() === 'websocket') {
+    return sendProblem(reply.header('retry-after', '1'), createProblem(503, 'the gateway is starting'))
+  }
   const problem = createProblem(426, '/ws must be opened as a WebSocket')
   return sendProblem(reply.header('upgrade', 'websocket').header('connection', 'upgrade'), problem)
 }

@@ -32,26 +32,19 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
     ...['src/ingest.ts', 'src/catch-up.ts', 'src/supervise.ts', 'src/warm-up.ts'],
   ],
+  'src/stop-signal.ts': ['src/base'],
   // What puts the parts together.
   'src/gateway.ts': [
     ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/wire', 'src/hub', 'src/http', 'src/config.ts'],
     ...['src/ingest.ts', 'src/catch-up.ts', 'src/supervise.ts', 'src/keep-candles.ts', 'src/warm-up.ts'],
     'src/run-feed.ts',
   ],
-  'src/main.ts': ['src/base', 'src/market', 'src/config.ts', 'src/feed.ts', 'feeds', 'src/tiers', 'src/gateway.ts'],
-  'src/demo.ts': [
-    'src/base',
-    'src/market',
-    'src/config.ts',
-    'src/simulate',
-    'src/tiers',
-    'src/gateway.ts',
-    'src/main.ts',
+  'src/demo.ts': ['src/base', 'src/market', 'src/config.ts', 'src/simulate', 'src/tiers', 'src/gateway.ts'],
+  'src/main.ts': [
+    ...['src/base', 'src/market', 'src/config.ts', 'src/feed.ts', 'feeds', 'src/tiers', 'src/gateway.ts'],
+    ...['src/demo.ts', 'src/stop-signal.ts'],
   ],
-  'src/cli': [
-    ...['src/base', 'src/market', 'src/wire', 'src/client', 'src/config.ts', 'src/simulate', 'src/tiers'],
-    ...['src/main.ts', 'src/demo.ts'],
-  ],
+  'src/cli': ['src/base', 'src/market', 'src/wire', 'src/client', 'src/config.ts', 'src/main.ts'],
 }
 
 const MOST_LINES = 300
@@ -82,9 +75,14 @@ export function importsOf(text: string): readonly string[] {
   return [statements, calls].flatMap((pattern) => [...code.matchAll(pattern)].map(([, specifier = '']) => specifier))
 }
 
-/** The files of ours that a file imports. */
-function filesImportedBy(path: string, text: string): readonly string[] {
-  const own = importsOf(text).filter((specifier) => specifier.startsWith('.'))
+/** What is left of them when the program runs: `import type` is erased. */
+function importsAtRunTime(text: string): readonly string[] {
+  return importsOf(text.replace(/^(?:import|export) type\b[^'"=]*?from\s*['"][^'"]+['"]/gm, ''))
+}
+
+/** The files of ours among what a file imports. */
+function ownFiles(path: string, imports: readonly string[]): readonly string[] {
+  const own = imports.filter((specifier) => specifier.startsWith('.'))
   return own.map((specifier) => posix.join(posix.dirname(path), specifier))
 }
 
@@ -102,7 +100,7 @@ function checkHome(path: string, text: string, mayImport: typeof MAY_IMPORT): re
   const home = homeOf(path)
   const allowed = mayImport[home]
   if (!allowed) return [`${path} has no home: ${home} is not in the table`]
-  const breaches = filesImportedBy(path, text)
+  const breaches = ownFiles(path, importsOf(text))
     .filter((imported) => homeOf(imported) !== home && !allowed.includes(homeOf(imported)))
     .map((imported) => `${path} must not import ${imported}`)
   const packages = importsOf(text).filter((specifier) => !specifier.startsWith('.'))
@@ -122,7 +120,7 @@ function checkFile(path: string, text: string): readonly string[] {
   return breaches
 }
 
-/** Circles of files that import one another, each told once. */
+/** Circles of files, each told once. Types may point back (they are erased); values in a circle load in no good order. */
 function findCycles(sources: Sources): readonly string[] {
   const breaches: string[] = []
   const done = new Set<string>()
@@ -130,7 +128,7 @@ function findCycles(sources: Sources): readonly string[] {
     const start = trail.indexOf(path)
     if (start >= 0) breaches.push(`${[...trail.slice(start), path].join(' -> ')} is a circle`)
     if (start >= 0 || done.has(path)) return
-    for (const imported of filesImportedBy(path, sources.get(path) ?? '')) visit(imported, [...trail, path])
+    for (const imported of ownFiles(path, importsAtRunTime(sources.get(path) ?? ''))) visit(imported, [...trail, path])
     done.add(path)
   }
   for (const path of sources.keys()) visit(path, [])

@@ -224,6 +224,12 @@ describe('listening', () => {
   })
 })
 
+test('a WebSocket handshake before anyone listens for it is told to come back', async () => {
+  const { address } = await start()
+  const handshake = 'GET /ws HTTP/1.1\r\nhost: h\r\nconnection: close, upgrade\r\nupgrade: websocket\r\n\r\n'
+  expect(await speak(address.port, handshake)).toMatch(/^HTTP\/1.1 503 [\s\S]*\r\nretry-after: 1\r\n/)
+})
+
 describe('closing', () => {
   test('does not wait for idle connections, kept alive or never used', async () => {
     const { address, close } = await start()
