@@ -3,13 +3,15 @@ import type { AggTrade, MarketFacts, TradeSteps } from './market.ts'
 /** Every price and size of the exchange is printed with this many decimals. */
 const PRINTED_DIGITS = 8
 
+const ZEROS = '00000000'
+
 /** Prints `steps` units of 10^-digits as the exchange does: `6183763` at two digits is `61837.63000000`. */
 export function printSteps(steps: number, digits: number): string {
   const text = String(steps)
-  const padding = '00000000'.slice(digits)
-  if (digits === 0) return `${text}.${padding}`
-  const whole = text.length > digits ? text.slice(0, -digits) : '0'
-  return `${whole}.${text.slice(-digits).padStart(digits, '0')}${padding}`
+  const point = text.length - digits
+  const padding = ZEROS.slice(digits)
+  if (point > 0) return `${text.slice(0, point)}.${text.slice(point)}${padding}`
+  return `0.${ZEROS.slice(0, -point)}${text}${padding}`
 }
 
 /** Prints a sum of `digits` decimals with eight; further ones are cut off, as the exchange stores none. */

@@ -115,7 +115,7 @@ function encode(stream: string, modes: Modes, payloads: readonly string[]): Stre
 function tradePayloads(market: SimulatedMarket, from: number, until: number, now: number): readonly string[] {
   const eventTime = market.clock(now)
   return Array.from({ length: until - from }, (_, offset) =>
-    aggTradePayload(market.symbol, market.trade(from + offset), eventTime),
+    aggTradePayload(market, market.steps(from + offset), eventTime),
   )
 }
 

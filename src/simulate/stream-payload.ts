@@ -1,12 +1,14 @@
 import { printSteps, printSum } from './decimal.ts'
 import { INTERVAL_MS, type Interval } from './kline.ts'
-import type { AggTrade, Kline, MarketFacts } from './market.ts'
+import type { Kline, MarketFacts, TradeSteps } from './market.ts'
 
 /** The payload of `@aggTrade`. Concatenated, as it is made by the hundred thousand; every part is ASCII and safe. */
-export function aggTradePayload(symbol: string, trade: AggTrade, eventTime: number): string {
-  const { id, price, size, firstTradeId, lastTradeId, time, buyerIsMaker } = trade
+export function aggTradePayload(facts: MarketFacts, trade: TradeSteps, eventTime: number): string {
+  const { id, priceSteps, sizeSteps, firstTradeId, lastTradeId, time, buyerIsMaker } = trade
+  const price = printSteps(priceSteps, facts.priceDigits)
+  const size = printSteps(sizeSteps, facts.sizeDigits)
   return (
-    `{"e":"aggTrade","E":${eventTime},"s":"${symbol}","a":${id},"p":"${price}","q":"${size}",` +
+    `{"e":"aggTrade","E":${eventTime},"s":"${facts.symbol}","a":${id},"p":"${price}","q":"${size}",` +
     `"f":${firstTradeId},"l":${lastTradeId},"T":${time},"m":${buyerIsMaker},"M":true}`
   )
 }
