@@ -105,10 +105,11 @@ export class ScriptedGateway {
   }
 
   candle(symbol: string): object {
-    const { price, time, id } = this.#streams.get(symbol)!.at(-1)!
+    const { price, id } = this.#streams.get(symbol)!.at(-1)!
     const [open, high, low, close] = [price, price, price, price]
     const sums = { volume: 1, quoteVolume: price, buyVolume: 1, trades: 1 }
-    const bucket = Math.floor(time / 60_000) * 60_000
+    // One minute a tick, as in the snapshot's rows.
+    const bucket = START + (this.#streams.get(symbol)!.length - 1) * 60_000
     return {
       type: 'candle',
       symbol,

@@ -1,0 +1,115 @@
+import { connect, describeNotice, type Notice, type Timeframe } from '../src/client/browser.ts'
+import { TIMEFRAMES } from '../src/market/timeframe.ts'
+import { CandleChart } from './candle-chart.ts'
+import { element } from './element.ts'
+import { createFrames } from './frames.ts'
+import { formatPrice } from './numbers.ts'
+import { PriceTable, showChange } from './price-table.ts'
+import { Quotes } from './quotes.ts'
+
+/** The gateway is where the page came from. */
+const address = new URL('.', location.href)
+const backoff = { firstMs: 250, maxMs: 5_000 }
+const frames = createFrames()
+const quotes = new Quotes(({ symbol }) => frames(`price ${symbol}`, () => showQuote(symbol)))
+const table = new PriceTable((symbol) => choose(symbol, chosen.timeframe))
+const chart = new CandleChart(element('chart'), frames)
+const buttons = new Map(TIMEFRAMES.map((timeframe) => [timeframe, timeframeButton(timeframe)]))
+
+let chosen: { readonly symbol: string | undefined; readonly timeframe: Timeframe } = fromHash()
+let leaveChart = new AbortController()
+
+element('timeframes').append(...buttons.values())
+choose(chosen.symbol, chosen.timeframe)
+void run(followPrices())
+void run(followDay())
+
+async function followPrices(): Promise<void> {
+  const gateway = connect(address, { backoff, onNotice: showConnection })
+  for await (const price of gateway.prices(['*'])) {
+    quotes.price(price)
+    if (chosen.symbol === undefined) choose(price.symbol, chosen.timeframe)
+  }
+}
+
+async function followDay(): Promise<void> {
+  const gateway = connect(address, { backoff, onNotice: () => {} })
+  for await (const event of gateway.candles(['*'], { timeframe: '1D', history: 1, interval: 1_000 })) quotes.day(event)
+}
+
+async function followChart(symbol: string, timeframe: Timeframe, signal: AbortSignal): Promise<void> {
+  const gateway = connect(address, { backoff, onNotice: showLoss, signal })
+  for await (const change of gateway.chart(symbol, { timeframe, history: 500 })) chart.apply(change)
+}
+
+/** Runs one loop of the page; why it ended is for the reader to know. */
+async function run(loop: Promise<void>): Promise<void> {
+  try {
+    await loop
+  } catch (error) {
+    showAlert(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function choose(symbol: string | undefined, timeframe: Timeframe): void {
+  chosen = { symbol, timeframe }
+  for (const [other, button] of buttons) button.ariaPressed = String(other === timeframe)
+  if (symbol === undefined) return
+  showAlert(undefined)
+  history.replaceState(undefined, '', `#${encodeURIComponent(symbol)}/${timeframe}`)
+  table.select(symbol)
+  element('symbol').textContent = symbol
+  element('address').textContent = `${address.href.replace(/^http/, 'ws')}ws?symbols=${symbol}&timeframe=${timeframe}`
+  element('tail').textContent = `tickgate tail ${symbol} --url ${address.href.replace(/\/$/, '')}`
+  showQuote(symbol)
+  chart.begin(`${symbol}, ${timeframe}`, timeframe === '1s')
+  leaveChart.abort()
+  leaveChart = new AbortController()
+  void run(followChart(symbol, timeframe, leaveChart.signal))
+}
+
+function showQuote(symbol: string): void {
+  const quote = quotes.get(symbol)
+  if (quote) table.show(quote)
+  if (symbol !== chosen.symbol) return
+  const price = quote ? formatPrice(quote.price, quote.digits) : ''
+  element('last').textContent = price
+  showChange(element('today'), { change: quote?.change })
+  document.title = quote ? `${symbol} ${price} · tickgate` : 'tickgate'
+}
+
+function showConnection(notice: Notice): void {
+  const state = element('state')
+  if (notice.type === 'connected') {
+    state.dataset.state = 'live'
+    state.textContent = 'live'
+  } else if (notice.type === 'disconnected') {
+    state.dataset.state = 'connecting'
+    state.textContent = 'connection lost, reconnecting'
+  } else showLoss(notice)
+}
+
+/** Connections come and go with the prices' own; what is told here concerns the data. */
+function showLoss(notice: Notice): void {
+  if (notice.type !== 'connected' && notice.type !== 'disconnected') showAlert(describeNotice(notice))
+}
+
+function showAlert(text: string | undefined): void {
+  const alert = element('alert')
+  alert.hidden = text === undefined
+  alert.textContent = text ?? ''
+}
+
+function timeframeButton(timeframe: Timeframe): HTMLButtonElement {
+  const button = document.createElement('button')
+  button.type = 'button'
+  button.textContent = timeframe
+  button.addEventListener('click', () => choose(chosen.symbol, timeframe))
+  return button
+}
+
+/** What was chosen before the page was loaded again: `#BTC/1m`. */
+function fromHash(): typeof chosen {
+  const [symbol, text] = decodeURIComponent(location.hash.slice(1)).split('/')
+  return { symbol: symbol || undefined, timeframe: TIMEFRAMES.find((timeframe) => timeframe === text) ?? '1m' }
+}
