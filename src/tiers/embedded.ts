@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Connection, ConnectionSource } from './connection.ts'
+import { createMutex } from './mutex.ts'
+import { startWorker, type WorkerLink } from './worker-link.ts'
+
+export interface EmbeddedOptions {
+  /** Where the database lives; made if it is not there. One process at a time (see data-dir-lock.ts). */
+  readonly directory: string
+  /** Told when the thread ended by itself. */
+  readonly report: (error: Error) => void
+}
+
+/**
+ * PGlite behind a message port. It has one backend, so there is one connection and everybody queues for it. A thread
+ * that died is started again by the next who asks.
+ */
+export function createEmbeddedSource({ directory, report }: EmbeddedOptions): ConnectionSource {
+  const mutex = createMutex()
+  const unlocks = new Map<Connection, () => void>()
+  let link: WorkerLink | undefined
+  let closing: Promise<void> | undefined
+
+  const linked = async () => {
+    const unfinished = await prepare(directory)
+    if (closing) throw new Error('the embedded database is closed')
+    link ??= startWorker({ directory }, (error) => {
+      link = undefined
+      report(error)
+    })
+    try {
+      await link.opened
+    } catch (error) {
+      link = undefined
+      throw error
+    }
+    await unfinished?.remove()
+    return link
+  }
+
+  return {
+    kind: 'pglite',
+    async acquire() {
+      const unlock = await mutex.lock()
+      try {
+        const connection = connect(link ?? (await linked()))
+        unlocks.set(connection, unlock)
+        return connection
+      } catch (error) {
+        unlock()
+        throw error
+      }
+    },
+    release(connection) {
+      unlocks.get(connection)?.()
+      unlocks.delete(connection)
+    },
+    close() {
+      closing ??= link?.close() ?? Promise.resolve()
+      return closing
+    },
+  }
+}
+
+/**
+ * A first start that was cut off leaves a directory that looks like a database and is none. A mark beside it says so
+ * until the first start is over: with the mark there, what is there is begun anew.
+ */
+async function prepare(directory: string): Promise<{ remove(): Promise<void> } | undefined> {
+  const mark = `${directory}.unfinished`
+  if (existsSync(mark)) await rm(directory, { recursive: true, force: true })
+  await mkdir(directory, { recursive: true })
+  if (existsSync(join(directory, 'PG_VERSION'))) return undefined
+  await writeFile(mark, 'The first start of the database beside this file has not finished.\n')
+  return { remove: () => rm(mark, { force: true }) }
+}
+
+function connect(link: WorkerLink): Connection {
+  return {
+    query: (sql, parameters = []) => link.send({ sql, parameters }),
+    async copyIn(table, tuples) {
+      await link.send({ sql: `copy ${table} from '/dev/blob' (format binary)`, copy: tuples })
+    },
+  }
+}

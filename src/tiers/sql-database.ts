@@ -1,0 +1,121 @@
+import { Kysely } from 'kysely'
+import { GatewayError } from '../base/errors.ts'
+import { type Instrument, streamName } from '../market/instrument.ts'
+import type { Cursor } from '../market/tick.ts'
+import type { Timeframe } from '../market/timeframe.ts'
+import { type BatchWriter, createBatchWriter, type StoredRow } from './batch-writer.ts'
+import type { ConnectionSource } from './connection.ts'
+import type { Batch, Database } from './database.ts'
+import { createDialect } from './dialect.ts'
+import { readInstruments, registerInstruments } from './instruments.ts'
+import { maintainPartitions } from './partitions.ts'
+import { readCandles, readGaps, readLastId, readTicksAfter, readTicksBefore } from './reads.ts'
+import type { Tables } from './schema.ts'
+import { toGatewayError } from './sqlstate.ts'
+
+/** A row that the database would not take: a tick (`update`), a candle or a gap. */
+export type RefusedRow = StoredRow & { readonly instrument: Instrument }
+
+export interface SqlDatabaseOptions {
+  readonly tickRetentionDays: number
+  /** Told of each refused row after the rest of its batch was stored; what it throws, `write` throws. */
+  readonly onRefused: (row: RefusedRow, reason: string) => void
+}
+
+/** The contract over any PostgreSQL whose schema is up to date. Every error that leaves it is a GatewayError. */
+export class SqlDatabase implements Database {
+  readonly #source: ConnectionSource
+  readonly #kysely: Kysely<Tables>
+  readonly #writer: BatchWriter
+  readonly #options: SqlDatabaseOptions
+  readonly #idByStream = new Map<string, number>()
+  readonly #instrumentById = new Map<number, Instrument>()
+
+  constructor(source: ConnectionSource, options: SqlDatabaseOptions) {
+    this.#source = source
+    this.#kysely = new Kysely<Tables>({ dialect: createDialect(source) })
+    this.#writer = createBatchWriter(source)
+    this.#options = options
+  }
+
+  get kind() {
+    return this.#source.kind
+  }
+
+  async register(instruments: readonly Instrument[]): Promise<void> {
+    const registered = await guarded(registerInstruments(this.#kysely, instruments))
+    for (const { id, instrument, newestId } of registered) {
+      this.#idByStream.set(streamName(instrument), id)
+      this.#instrumentById.set(id, instrument)
+      this.#writer.stored(id, newestId)
+    }
+  }
+
+  instruments(): Promise<readonly Instrument[]> {
+    return guarded(readInstruments(this.#kysely))
+  }
+
+  async write({ ticks, candles, gaps }: Batch): Promise<void> {
+    const rows: StoredRow[] = []
+    for (const { instrument, update } of ticks) rows.push({ instrumentId: this.#id(instrument), update })
+    for (const { instrument, ...row } of candles) rows.push({ instrumentId: this.#id(instrument), ...row })
+    for (const gap of gaps) rows.push({ instrumentId: this.#id(gap.instrument), gap })
+    for (const { row, reason } of await guarded(this.#writer.write(rows))) {
+      const instrument = this.#instrumentById.get(row.instrumentId)
+      if (instrument) this.#options.onRefused({ ...row, instrument }, reason)
+    }
+  }
+
+  async lastId(instrument: Instrument): Promise<Cursor | undefined> {
+    return guarded(readLastId(this.#kysely, this.#id(instrument)))
+  }
+
+  async ticksAfter(instrument: Instrument, after: Cursor, limit: number) {
+    return guarded(readTicksAfter(this.#kysely, this.#key(instrument), after, limit))
+  }
+
+  async ticksBefore(instrument: Instrument, before: Cursor | undefined, limit: number) {
+    return guarded(readTicksBefore(this.#kysely, this.#key(instrument), before, limit))
+  }
+
+  async candles(instrument: Instrument, timeframe: Timeframe, limit: number) {
+    return guarded(readCandles(this.#kysely, this.#id(instrument), timeframe, limit))
+  }
+
+  async gaps(instrument: Instrument) {
+    return guarded(readGaps(this.#kysely, this.#id(instrument), instrument))
+  }
+
+  /**
+   * Makes the partitions of the days about `now` (Unix ms) and drops what is past its retention. To be called at start
+   * and then at least once a day; a day without it costs speed, not rows.
+   */
+  maintain(now: number): Promise<void> {
+    return guarded(maintainPartitions(this.#kysely, now, this.#options.tickRetentionDays))
+  }
+
+  /** Ends within 2 s: a statement that is still running then is cut off, and rolled back. */
+  close(): Promise<void> {
+    return this.#source.close()
+  }
+
+  #key(instrument: Instrument) {
+    return { instrumentId: this.#id(instrument), symbol: instrument.symbol }
+  }
+
+  #id(instrument: Instrument): number {
+    const stream = streamName(instrument)
+    const id = this.#idByStream.get(stream)
+    if (id === undefined)
+      throw new GatewayError('internal', `an instrument must be registered first, ${stream} was not`)
+    return id
+  }
+}
+
+async function guarded<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw toGatewayError(error)
+  }
+}

@@ -1,0 +1,264 @@
+import { type BackoffBounds, fullJitterMs, pause } from '../base/backoff.ts'
+import { describeError, isGatewayError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { type Instrument, streamName } from '../market/instrument.ts'
+import type { Cursor, Update } from '../market/tick.ts'
+import type { Batch, CandleRow, Database, Gap } from './database.ts'
+import { NewestQueue } from './newest-queue.ts'
+import { type QueuedTick, TickQueue } from './tick-queue.ts'
+
+export interface DatabaseWriterOptions {
+  readonly database: Pick<Database, 'write'>
+  /** How long a row waits for others, at most, while the database keeps up. */
+  readonly flushMs?: number
+  /** Ticks, and as many candles, in one transaction. */
+  readonly maxRows?: number
+  /** Ticks that wait, at most: past it the oldest leave. Candles stay: there is one per bucket. */
+  readonly bound?: number
+  /** Called after a commit: the instrument's ticks up to `id` are stored. */
+  readonly onDurable?: (instrument: Instrument, id: Cursor) => void
+  /** Called with the ids that left unwritten; the gap itself is written with the next batch. */
+  readonly onDropped?: (gap: Gap) => void
+  readonly log?: Pick<Log, 'warn' | 'info'>
+  readonly now?: () => number
+  /** How long to wait between two tries of a batch. */
+  readonly retry?: BackoffBounds
+}
+
+export interface DatabaseWriterStats {
+  /** Rows committed. */
+  readonly written: number
+  readonly batches: number
+  /** How long the last commit took. */
+  readonly lastFlushMs: number
+  /** Writes that failed and were tried again. */
+  readonly failures: number
+  /** Ticks that left at the bound. */
+  readonly dropped: number
+}
+
+/** The bounded queue before the database: whoever adds a row never waits and never sees an error. */
+export interface DatabaseWriter {
+  tick(instrument: Instrument, update: Update): void
+  /** Until it is flushed, the newest row of a bucket replaces the one before. */
+  candle(row: CandleRow): void
+  gap(gap: Gap): void
+  /** Resolves when everything added before the call is committed (or has left at the bound). */
+  flush(): Promise<void>
+  /** Rows not yet committed. */
+  readonly backlog: number
+  readonly stats: DatabaseWriterStats
+  /** Writes what it can within 3 s; says in the log what it could not. Rows added afterwards are not taken. */
+  close(): Promise<void>
+}
+
+const CLOSE_WITHIN_MS = 3_000
+
+export function createDatabaseWriter(options: DatabaseWriterOptions): DatabaseWriter {
+  return new QueueWriter(options)
+}
+
+/** Someone who waits for a flush: until each queue has let go of this many rows, and they are committed. */
+interface FlushWaiter {
+  readonly ticks: number
+  readonly candles: number
+  readonly gaps: number
+  done(): void
+}
+
+class QueueWriter implements DatabaseWriter {
+  readonly #options: Required<Omit<DatabaseWriterOptions, 'log'>> & Pick<DatabaseWriterOptions, 'log'>
+  readonly #ticks = new TickQueue()
+  readonly #candles = new NewestQueue<CandleRow>()
+  readonly #gaps = new NewestQueue<Gap>()
+  readonly #lastDropped = new Map<Instrument, Gap>()
+  readonly #ending = new AbortController()
+  #inFlight = 0
+  #timer: NodeJS.Timeout | undefined
+  #draining = false
+  #waiters: FlushWaiter[] = []
+  #closing: Promise<void> | undefined
+  #stats: DatabaseWriterStats = { written: 0, batches: 0, lastFlushMs: 0, failures: 0, dropped: 0 }
+
+  constructor(options: DatabaseWriterOptions) {
+    this.#options = {
+      flushMs: 100,
+      maxRows: 5_000,
+      bound: 1_000_000,
+      onDurable: () => undefined,
+      onDropped: () => undefined,
+      now: Date.now,
+      retry: { firstMs: 100, maxMs: 5_000 },
+      ...options,
+    }
+  }
+
+  get stats() {
+    return this.#stats
+  }
+
+  get backlog() {
+    return this.#ticks.size + this.#candles.size + this.#gaps.size + this.#inFlight
+  }
+
+  tick(instrument: Instrument, update: Update): void {
+    if (this.#closing) return
+    this.#ticks.push({ instrument, update })
+    if (this.#ticks.size > this.#options.bound) this.#dropOldest()
+    this.#wake()
+  }
+
+  candle(row: CandleRow): void {
+    if (this.#closing) return
+    this.#candles.set(`${streamName(row.instrument)} ${row.timeframe} ${row.candle.time}`, row)
+    this.#wake()
+  }
+
+  gap(gap: Gap): void {
+    if (this.#closing) return
+    this.#gaps.set(gapKey(gap), gap)
+    this.#wake()
+  }
+
+  flush(): Promise<void> {
+    if (this.backlog === 0) return Promise.resolve()
+    return new Promise((done) => {
+      this.#waiters.push({ ticks: this.#ticks.added, candles: this.#candles.added, gaps: this.#gaps.added, done })
+      this.#startDraining()
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#finish()
+    return this.#closing
+  }
+
+  async #finish(): Promise<void> {
+    const ended = new AbortController()
+    await Promise.race([this.flush(), pause(CLOSE_WITHIN_MS, ended.signal)])
+    ended.abort()
+    this.#ending.abort()
+    clearTimeout(this.#timer)
+    if (this.backlog > 0) this.#options.log?.warn({ rows: this.backlog }, 'rows left unwritten at close')
+  }
+
+  /** On the path of every tick: two comparisons unless something is to be done. */
+  #wake(): void {
+    if (this.#draining) return
+    if (this.#ticks.size >= this.#options.maxRows) this.#startDraining()
+    else this.#timer ??= setTimeout(() => this.#startDraining(), this.#options.flushMs)
+  }
+
+  #startDraining(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#draining) return
+    this.#draining = true
+    void this.#drain()
+  }
+
+  /** Writes one batch after another as long as they are full or somebody waits; never throws. */
+  async #drain(): Promise<void> {
+    do {
+      const batch = this.#take()
+      if (!(await this.#commit(batch))) return
+      this.#answerWaiters()
+    } while (this.#waiters.length > 0 || this.#ticks.size >= this.#options.maxRows)
+    this.#draining = false
+    if (this.backlog > 0) this.#wake()
+  }
+
+  #take(): Batch {
+    const { maxRows } = this.#options
+    const batch = {
+      ticks: this.#ticks.take(maxRows),
+      candles: this.#candles.take(maxRows),
+      gaps: this.#gaps.take(maxRows),
+    }
+    this.#inFlight = batch.ticks.length + batch.candles.length + batch.gaps.length
+    return batch
+  }
+
+  /** Tries until the batch is stored; false when the writer was closed before. */
+  async #commit(batch: Batch): Promise<boolean> {
+    for (let attempt = 0; !this.#ending.signal.aborted; attempt += 1) {
+      const started = this.#options.now()
+      try {
+        await this.#write(batch)
+      } catch (error) {
+        this.#stats = { ...this.#stats, failures: this.#stats.failures + 1 }
+        const fields = { reason: describeError(error), attempt, backlog: this.backlog }
+        this.#options.log?.warn(fields, 'batch not stored, trying again')
+        await pause(fullJitterMs(attempt, this.#options.retry), this.#ending.signal)
+        continue
+      }
+      if (attempt > 0) this.#options.log?.info({ backlog: this.backlog }, 'batch stored again')
+      this.#stored(batch, this.#options.now() - started)
+      return true
+    }
+    return false
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    try {
+      await this.#options.database.write(batch)
+    } catch (error) {
+      if (!isGatewayError(error, 'row_refused')) throw error
+      // All the others of the batch are stored: to send it again would only refuse the same row again.
+      this.#options.log?.warn({ reason: error.message }, 'row refused')
+    }
+  }
+
+  #stored(batch: Batch, lastFlushMs: number): void {
+    const { written, batches } = this.#stats
+    this.#stats = { ...this.#stats, written: written + this.#inFlight, batches: batches + 1, lastFlushMs }
+    this.#inFlight = 0
+    for (const [instrument, { to }] of idBounds(batch.ticks)) this.#options.onDurable(instrument, to)
+  }
+
+  #answerWaiters(): void {
+    const isDone = (waiter: FlushWaiter) =>
+      this.#ticks.taken >= waiter.ticks && this.#candles.taken >= waiter.candles && this.#gaps.taken >= waiter.gaps
+    const done = this.#waiters.filter(isDone)
+    this.#waiters = this.#waiters.filter((waiter) => !isDone(waiter))
+    for (const waiter of done) waiter.done()
+  }
+
+  /** A batch's worth at once, so that a database that stays away is not told of one tick after another. */
+  #dropOldest(): void {
+    const { bound, maxRows, onDropped } = this.#options
+    const dropped = this.#ticks.take(Math.min(maxRows, Math.ceil(bound / 10)))
+    this.#stats = { ...this.#stats, dropped: this.#stats.dropped + dropped.length }
+    for (const [instrument, { from, to }] of idBounds(dropped)) {
+      const gap: Gap = { instrument, from, to, status: 'open', reason: 'database backlog' }
+      this.#keepDropped(gap)
+      onDropped(gap)
+    }
+  }
+
+  /** While the last gap of the instrument still waits, the new one makes it longer: a long outage is one row. */
+  #keepDropped(gap: Gap): void {
+    const before = this.#lastDropped.get(gap.instrument)
+    const waits = before !== undefined && this.#gaps.get(gapKey(before)) === before
+    const grown = waits ? { ...gap, from: before.from } : gap
+    this.#lastDropped.set(gap.instrument, grown)
+    this.gap(grown)
+  }
+}
+
+function gapKey({ instrument, from }: Gap): string {
+  return `${streamName(instrument)} ${from}`
+}
+
+/** The lowest and the highest id of each instrument. */
+function idBounds(rows: readonly QueuedTick[]): Map<Instrument, { from: Cursor; to: Cursor }> {
+  const bounds = new Map<Instrument, { from: Cursor; to: Cursor }>()
+  for (const { instrument, update } of rows) {
+    const known = bounds.get(instrument)
+    if (known) {
+      known.from = Math.min(known.from, update.id)
+      known.to = Math.max(known.to, update.id)
+    } else bounds.set(instrument, { from: update.id, to: update.id })
+  }
+  return bounds
+}
