@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { fullJitterMs, pause } from './base/backoff.ts'
+import { type BackoffBounds, fullJitterMs, pause } from './base/backoff.ts'
 import { describeError, isGatewayError } from './base/errors.ts'
 import type { Log } from './base/log.ts'
 import type { Feed } from './feed.ts'
@@ -15,11 +15,13 @@ export interface CatchUpPorts {
   readonly onGap: (instrument: Instrument, hole: Hole, reason: string) => void
   /** The stream of this instrument runs live. */
   readonly onLive: (instrument: Instrument) => void
+  /** Between two questions while the source does not help. */
+  readonly retry?: BackoffBounds
   readonly log: Log
   readonly now: () => number
 }
 
-const RETRY = { firstMs: 50, maxMs: 1_000 }
+const RETRY: BackoffBounds = { firstMs: 50, maxMs: 1_000 }
 
 /**
  * Closes the hole between a stream and the ticks that wait behind it, by asking the source for the ids between. The
@@ -27,7 +29,7 @@ const RETRY = { firstMs: 50, maxMs: 1_000 }
  * the hole is told. Resolves when nothing waits any more, or on abort.
  */
 export async function catchUp(instrument: Instrument, ports: CatchUpPorts, signal: AbortSignal): Promise<void> {
-  const { feed, sequencer, holdBackMs, onGap, onLive, log, now } = ports
+  const { feed, sequencer, holdBackMs, onGap, onLive, retry = RETRY, log, now } = ports
   const { symbol } = instrument
   let progress = now()
   let attempt = 0
@@ -47,7 +49,7 @@ export async function catchUp(instrument: Instrument, ports: CatchUpPorts, signa
       const hole = sequencer.skip(symbol)
       if (hole !== undefined) onGap(instrument, hole, reason)
     } else {
-      await pause(fullJitterMs(attempt++, RETRY), signal)
+      await pause(fullJitterMs(attempt++, retry), signal)
     }
   }
 }

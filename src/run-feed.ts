@@ -1,4 +1,4 @@
-import { fullJitterMs, pause } from './base/backoff.ts'
+import { type BackoffBounds, fullJitterMs, pause } from './base/backoff.ts'
 import { describeError, type GatewayError, isGatewayError } from './base/errors.ts'
 import { createGate } from './base/gate.ts'
 import type { Log } from './base/log.ts'
@@ -25,113 +25,156 @@ export interface RunFeedPorts {
   readonly onSkipped: (error: GatewayError) => void
   readonly holdBackMs: number
   readonly backfillMax: number
+  /** Between attempts to reach the source. */
+  readonly backoff?: BackoffBounds
+  /** Between two questions for missed trades. */
+  readonly retry?: BackoffBounds
   readonly log: Log
   readonly now: () => number
 }
 
-export interface RunningFeed {
-  /** Every instrument that the source knows stands where its live ticks join. */
+/** Candles asked of the source at a start, in all: many instruments get a shorter history each. */
+const WARM_UP_CANDLES = 100_000
+const AT_ONCE = 4
+const BACKOFF: BackoffBounds = { firstMs: 250, maxMs: 30_000 }
+
+/** One feed in the gateway: what is stored is read back, the source is asked what was missed, and live ticks follow. */
+export class FeedRun {
+  /** Every instrument that the source knows stands where its live ticks join; or the feed has ended before that. */
   readonly warm: Promise<void>
   /** Settles when the feed has ended: after an abort, or because the source refused. */
   readonly ended: Promise<void>
-}
+  readonly #feed: Feed
+  readonly #ports: RunFeedPorts
+  readonly #signal: AbortSignal
+  readonly #sequencer: Sequencer
+  readonly #depth: number
+  readonly #backoff: BackoffBounds
+  #instruments: readonly Instrument[] | undefined
+  /** Symbols whose streams are being brought up to the source; true: and once more after that. */
+  readonly #joining = new Map<string, boolean>()
+  readonly #joins = new Set<Promise<void>>()
 
-/** Candles asked of the source at a start, in all: many instruments get a shorter history each. */
-const WARM_UP_CANDLES = 100_000
-const WARM_UP_AT_ONCE = 4
-const WARM_UP_RETRY = { firstMs: 250, maxMs: 10_000 }
-
-/** Runs one feed: what is stored is read back, the source is asked what was missed, and live ticks follow. */
-export function runFeed(feed: Feed, ports: RunFeedPorts, signal: AbortSignal): RunningFeed {
-  const { memory, database, deliver, onGap, onDouble, onSkipped, log, now } = ports
-  const depth = Math.max(100, Math.min(1_000, Math.floor(WARM_UP_CANDLES / (9 * Math.max(1, feed.symbols.length)))))
-  const warm = createGate()
-  let instruments: readonly Instrument[] | undefined
-  let warming: Promise<void> | undefined
-
-  const sequencer = new Sequencer(feed.contiguousIds, {
-    pass: deliver,
-    onDouble,
-    onHole(hole) {
-      const stream = memory.stream(hole.symbol)
-      // While the start is still catching up, it meets the hole itself.
-      if (stream === undefined || !stream.live) return
-      stream.live = false
-      log.warn({ feed: feed.name, ...hole }, 'the stream has a hole')
-      void fillHole(stream).catch((error) => log.error({ ...hole, reason: describeError(error) }, 'filling failed'))
-    },
-  })
-  const fillHole = ({ instrument }: MemoryStream) => {
-    const onLive = () => {
-      const stream = memory.stream(instrument.symbol)
-      if (stream !== undefined) stream.live = true
-    }
-    return catchUp(instrument, { ...ports, feed, sequencer, onGap, onLive }, signal)
+  constructor(feed: Feed, ports: RunFeedPorts, signal: AbortSignal) {
+    this.#feed = feed
+    this.#ports = ports
+    this.#signal = signal
+    this.#depth = Math.max(100, Math.min(1_000, Math.floor(WARM_UP_CANDLES / (9 * Math.max(1, feed.symbols.length)))))
+    this.#backoff = ports.backoff ?? BACKOFF
+    this.#sequencer = new Sequencer(feed.contiguousIds, {
+      pass: ports.deliver,
+      onDouble: ports.onDouble,
+      onHole: (hole) => this.#onHole(hole),
+    })
+    const warm = createGate()
+    this.warm = warm.opened
+    const { onStatus, log, now } = ports
+    const attempt = (connected: () => void, connection: AbortSignal) => this.#attempt(connected, warm.open, connection)
+    this.ended = this.#openStored()
+      .then(() => supervise(feed.name, attempt, { onStatus, backoff: this.#backoff, log, now }, signal))
+      .finally(() => Promise.all(this.#joins))
+      .finally(warm.open)
   }
-  const warmOne = async (instrument: Instrument) => {
-    const stream = memory.stream(instrument.symbol)!
-    for (let attempt = 0; !signal.aborted && !stream.live; attempt++) {
+
+  async #attempt(connected: () => void, warm: () => void, connection: AbortSignal): Promise<void> {
+    this.#instruments ??= await this.#resolve(connection)
+    const instruments = this.#instruments
+    const events = {
+      connected: () => {
+        connected()
+        this.#track(this.#joinAll(instruments).then(warm))
+      },
+    }
+    const sequence = this.#sequencer.accept.bind(this.#sequencer)
+    await ingest(this.#feed, instruments, { sequence, skipped: this.#ports.onSkipped }, events, connection)
+  }
+
+  /** Opens what the database knows of the configured symbols, so that it can be served before the source answers. */
+  async #openStored(): Promise<void> {
+    const { memory, database } = this.#ports
+    for (const instrument of await database.instruments()) {
+      const configured = this.#feed.symbols.some(
+        ({ symbol, sourceSymbol }) => symbol === instrument.symbol && sourceSymbol === instrument.sourceSymbol,
+      )
+      if (instrument.source !== this.#feed.name || !configured) continue
+      await restore(memory.open(instrument), database, this.#depth)
+    }
+  }
+
+  /** Asks the source for its instruments, makes them known, and says which symbols it refused. */
+  async #resolve(signal: AbortSignal): Promise<readonly Instrument[]> {
+    const { memory, database, log } = this.#ports
+    const { instruments, refused } = await this.#feed.resolve(signal)
+    for (const { symbol, reason } of refused) log.error({ feed: this.#feed.name, symbol, reason }, 'symbol refused')
+    await database.register(instruments)
+    for (const instrument of instruments) {
+      const stream = memory.open(instrument)
+      if (stream.cursor === null) await restore(stream, database, this.#depth)
+    }
+    return instruments
+  }
+
+  /** Joins every stream to its source, a few at a time: after a connect, any of them may have missed trades. */
+  async #joinAll(instruments: readonly Instrument[]): Promise<void> {
+    for (const { symbol } of instruments) this.#sequencer.hold(symbol)
+    const waiting = [...instruments]
+    const worker = async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await this.#join(next)
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  }
+
+  #onHole(hole: Hole): void {
+    const stream = this.#ports.memory.stream(hole.symbol)
+    // Whoever is joining this stream meets the hole by itself.
+    if (stream === undefined || this.#joining.has(hole.symbol)) return
+    this.#ports.log.warn({ feed: this.#feed.name, ...hole }, 'the stream has a hole')
+    this.#track(this.#join(stream.instrument))
+  }
+
+  /** Brings one stream up to what its source has: one at a time per stream, and once more if asked meanwhile. */
+  async #join(instrument: Instrument): Promise<void> {
+    const { symbol } = instrument
+    const stream = this.#ports.memory.stream(symbol)
+    if (stream === undefined) return
+    if (this.#joining.has(symbol)) {
+      this.#joining.set(symbol, true)
+      return
+    }
+    stream.live = false
+    do {
+      this.#joining.set(symbol, false)
+      await this.#joinOnce(stream)
+    } while (this.#joining.get(symbol) && !this.#signal.aborted)
+    this.#joining.delete(symbol)
+  }
+
+  async #joinOnce(stream: MemoryStream): Promise<void> {
+    const [feed, sequencer, { log }] = [this.#feed, this.#sequencer, this.#ports]
+    const { instrument } = stream
+    const onLive = () => {
+      stream.live = true
+    }
+    const shared = { ...this.#ports, feed, sequencer, depth: this.#depth, store: this.#ports.storeCandle, onLive }
+    for (let attempt = 0; !this.#signal.aborted; attempt++) {
       try {
-        await warmUp(stream, { ...ports, feed, sequencer, store: ports.storeCandle, depth }, signal)
-        await fillHole(stream)
+        if (!stream.warm) await warmUp(stream, shared, this.#signal)
+        return await catchUp(instrument, shared, this.#signal)
       } catch (error) {
         if (!isGatewayError(error, 'feed_broken', 'feed_payload')) throw error
         log.warn({ feed: feed.name, symbol: instrument.symbol, reason: error.message }, 'warm-up failed')
-        await pause(fullJitterMs(attempt, WARM_UP_RETRY), signal)
+        await pause(fullJitterMs(attempt, this.#backoff), this.#signal)
       }
     }
   }
-  const warmAll = async (all: readonly Instrument[]) => {
-    const waiting = [...all]
-    const worker = async () => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await warmOne(next)
-    }
-    await Promise.all(Array.from({ length: WARM_UP_AT_ONCE }, worker))
-  }
 
-  const attempt = async (connected: () => void, connection: AbortSignal) => {
-    instruments ??= await resolve(feed, ports, depth, connection)
-    const known = instruments
-    const events = {
-      connected() {
-        connected()
-        warming ??= warmAll(known).finally(warm.open)
-      },
-    }
-    const sequence = sequencer.accept.bind(sequencer)
-    await ingest(feed, known, { sequence, skipped: onSkipped }, events, connection)
+  /** Keeps a join that nobody awaits from being lost: its failure is logged, and the end waits for it. */
+  #track(join: Promise<void>): void {
+    const tracked = join
+      .catch((error) =>
+        this.#ports.log.error({ feed: this.#feed.name, reason: describeError(error) }, 'joining failed'),
+      )
+      .finally(() => this.#joins.delete(tracked))
+    this.#joins.add(tracked)
   }
-
-  const ended = openStored(feed, memory, database, depth)
-    .then(() => supervise(feed.name, attempt, { onStatus: ports.onStatus, log, now }, signal))
-    .finally(() => warming)
-    .finally(warm.open)
-  return { warm: warm.opened, ended }
-}
-
-/** Opens what the database knows of the configured symbols, so that it can be served before the source answers. */
-async function openStored(feed: Feed, memory: MemoryTier, database: Database, depth: number): Promise<void> {
-  for (const instrument of await database.instruments()) {
-    const configured = feed.symbols.some(
-      ({ symbol, sourceSymbol }) => symbol === instrument.symbol && sourceSymbol === instrument.sourceSymbol,
-    )
-    if (instrument.source === feed.name && configured) await restore(memory.open(instrument), database, depth)
-  }
-}
-
-/** Asks the source for its instruments, makes them known, and says which symbols it refused. */
-async function resolve(
-  feed: Feed,
-  { memory, database, log }: RunFeedPorts,
-  depth: number,
-  signal: AbortSignal,
-): Promise<readonly Instrument[]> {
-  const { instruments, refused } = await feed.resolve(signal)
-  for (const { symbol, reason } of refused) log.error({ feed: feed.name, symbol, reason }, 'symbol refused')
-  await database.register(instruments)
-  for (const instrument of instruments) {
-    const stream = memory.open(instrument)
-    if (stream.cursor === null) await restore(stream, database, depth)
-  }
-  return instruments
 }

@@ -17,12 +17,11 @@ export interface SupervisePorts {
   readonly onStatus: (status: FeedStatus) => void
   readonly log: Log
   readonly now: () => number
-  readonly backoff?: BackoffBounds
+  readonly backoff: BackoffBounds
 }
 
 /** A connection that lived this long was a good one: the next failure begins the backoff anew. */
 const STEADY_MS = 30_000
-const BACKOFF: BackoffBounds = { firstMs: 250, maxMs: 30_000 }
 
 /**
  * Keeps one feed running: each `attempt` receives until the source is lost, then the next begins after a full-jitter
@@ -31,7 +30,7 @@ const BACKOFF: BackoffBounds = { firstMs: 250, maxMs: 30_000 }
 export async function supervise(
   feed: string,
   attempt: (connected: () => void, signal: AbortSignal) => Promise<void>,
-  { onStatus, log, now, backoff = BACKOFF }: SupervisePorts,
+  { onStatus, log, now, backoff }: SupervisePorts,
   signal: AbortSignal,
 ): Promise<void> {
   let restarts = 0

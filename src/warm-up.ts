@@ -70,15 +70,18 @@ export async function warmUp(stream: MemoryStream, ports: WarmUpPorts, signal: A
   } else {
     deepen(stream, candles, ports)
   }
+  stream.warm = true
 }
 
-/** Finished candles that memory and the database lack, older than what was folded from ticks. */
-function deepen({ instrument, history }: MemoryStream, candles: SourceCandles, { store }: WarmUpPorts): void {
+/** Finished candles that memory and the database lack, older than what is folded from ticks. */
+function deepen({ instrument, history, latest }: MemoryStream, candles: SourceCandles, { store }: WarmUpPorts): void {
   for (const window of history.windows()) {
+    const { timeframe } = window
     const held = new Set(window.last(window.length).map(({ time }) => time))
-    const lacking = (candles.get(window.timeframe) ?? []).filter(({ time }) => !held.has(time))
-    for (const candle of history.merge(window.timeframe, lacking))
-      store({ instrument, timeframe: window.timeframe, candle })
+    // A bucket with ticks that are still to come would count them twice.
+    const older = (candles.get(timeframe) ?? []).filter(({ time }) => bucketEnd(timeframe, time) <= (latest?.time ?? 0))
+    const lacking = older.filter(({ time }) => !held.has(time))
+    for (const candle of history.merge(timeframe, lacking)) store({ instrument, timeframe, candle })
   }
 }
 
@@ -101,6 +104,7 @@ async function begin(
       store({ instrument, timeframe: window.timeframe, candle })
     composeOpen(stream, window.timeframe, minute, candles)
   }
+  history.holdsUntil(minute)
   const first = await fillFrom(minute, newest, stream, feed, sequencer, signal)
   if (cursor !== null && first !== undefined && first > cursor + 1) {
     const hole = { symbol: instrument.symbol, from: cursor + 1, to: first - 1 }

@@ -21,6 +21,11 @@ const COLUMNS = [
   'final',
 ] as const
 
+/** Values of the column `final`. A whole candle came from the source and holds every tick of its bucket already. */
+export const OPEN = 0
+export const FINAL = 1
+export const WHOLE = 2
+
 type Column = (typeof COLUMNS)[number]
 
 /** Rows of candles as one typed array a column: 128 bytes a row, no object until somebody reads one. */
@@ -53,7 +58,7 @@ export function readRow(columns: CandleColumns, row: number): Candle {
     trades: columns.trades[row]!,
     firstId: firstId === NO_ID ? null : firstId,
     lastId: lastId === NO_ID ? null : lastId,
-    final: columns.final[row] === 1,
+    final: columns.final[row] !== OPEN,
     revision: columns.revision[row]!,
   }
 }
@@ -75,7 +80,7 @@ export function startRow(columns: CandleColumns, row: number, time: number, piec
   columns.firstId[row] = piece.firstId
   columns.lastId[row] = piece.lastId
   columns.revision[row] = 0
-  columns.final[row] = 0
+  columns.final[row] = OPEN
 }
 
 /** Folds a piece that comes after (by id) everything the row holds. */

@@ -1,12 +1,22 @@
 import type { Candle } from './candle.ts'
-import { allocateColumns, type CandleColumns, copyRows, foldIntoRow, readRow, startRow } from './candle-columns.ts'
+import {
+  allocateColumns,
+  type CandleColumns,
+  copyRows,
+  FINAL,
+  foldIntoRow,
+  OPEN,
+  readRow,
+  startRow,
+  WHOLE,
+} from './candle-columns.ts'
 import { emptyPiece, loadCandle, NO_ID, type Piece, type Steps } from './candle-piece.ts'
 import { bucketEnd, bucketStart, type Timeframe } from './timeframe.ts'
 
 const FIRST_ROWS = 16
 
 /** What a fold did to a candle that its readers may have seen as finished. */
-export type Folded = 'open' | 'revised' | 'out-of-window'
+export type Folded = 'open' | 'revised' | 'held' | 'out-of-window'
 
 /** The newest candles of one instrument in one timeframe, ascending by time, folded piece by piece. */
 export class CandleWindow {
@@ -39,7 +49,7 @@ export class CandleWindow {
 
   /** Folds a piece whose event time is `time` into its bucket, wherever in the window that is. */
   fold(time: number, piece: Piece): Folded {
-    if (piece.lastId <= this.#through && piece.lastId !== NO_ID) return 'open'
+    if (piece.lastId <= this.#through && piece.lastId !== NO_ID) return 'held'
     const start = bucketStart(this.timeframe, time)
     const columns = this.#columns
     const last = this.#end - 1
@@ -65,7 +75,7 @@ export class CandleWindow {
 
   /** Forgets the unfinished candles: they are about to be composed anew. */
   dropOpen(): void {
-    while (this.#end > this.#start && this.#columns.final[this.#end - 1] === 0) this.#end--
+    while (this.#end > this.#start && this.#columns.final[this.#end - 1] === OPEN) this.#end--
   }
 
   /** The newest `count` candles, ascending. */
@@ -84,10 +94,10 @@ export class CandleWindow {
   close(until: number): readonly number[] {
     const { time, final } = this.#columns
     let row = this.#end
-    while (row > this.#start && final[row - 1] === 0) row--
+    while (row > this.#start && final[row - 1] === OPEN) row--
     const closed: number[] = []
     for (; row < this.#end && bucketEnd(this.timeframe, time[row]!) <= until; row++) {
-      final[row] = 1
+      final[row] = FINAL
       closed.push(time[row]!)
       if (time[row]! < this.#dirtySince) this.#dirtySince = time[row]!
     }
@@ -124,15 +134,17 @@ export class CandleWindow {
       this.#makeRoom()
       loadCandle(piece, candle, this.#steps)
       startRow(this.#columns, this.#end, candle.time, piece)
-      this.#columns.final[this.#end] = candle.final ? 1 : 0
+      this.#columns.final[this.#end] = candle.final ? (candle.firstId === null ? WHOLE : FINAL) : OPEN
       this.#columns.revision[this.#end++] = candle.revision
     }
     return taken
   }
 
   #foldAt(row: number, piece: Piece): Folded {
+    const final = this.#columns.final[row]
+    if (final === WHOLE) return 'held'
     foldIntoRow(this.#columns, row, piece)
-    if (this.#columns.final[row] === 0) return 'open'
+    if (final === OPEN) return 'open'
     this.#columns.revision[row]! += 1
     return 'revised'
   }
@@ -147,8 +159,8 @@ export class CandleWindow {
     copyRows(this.#columns, at, this.#end, this.#columns, at + 1)
     this.#end++
     startRow(this.#columns, at, start, piece)
-    this.#columns.final[at] = this.#columns.final[at + 1]!
-    return this.#columns.final[at] === 1 ? 'revised' : 'open'
+    this.#columns.final[at] = this.#columns.final[at + 1] === OPEN ? OPEN : FINAL
+    return this.#columns.final[at] === FINAL ? 'revised' : 'open'
   }
 
   /** The first row whose time is at or after `time`; `end` when there is none. */

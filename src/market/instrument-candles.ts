@@ -28,6 +28,7 @@ export class InstrumentCandles {
   /** Candles read back from a slower tier hold some ticks up to here: each window knows which. */
   #through = -1
   #closedUntil = Number.NEGATIVE_INFINITY
+  #heldUntil = Number.NEGATIVE_INFINITY
 
   constructor(instrument: Instrument, capacity: number) {
     this.#instrument = instrument
@@ -47,6 +48,7 @@ export class InstrumentCandles {
 
   /** Folds a tick into every timeframe. Ticks come in id order; their times may step back. */
   fold(tick: Tick, onRevised?: OnRevised): void {
+    if (tick.time < this.#heldUntil) return
     loadTick(this.#piece, tick, this.#instrument)
     const second = tick.time - (tick.time % FINEST_MS)
     if (this.#gathering && second === this.#second && second >= this.#closedUntil) {
@@ -77,6 +79,11 @@ export class InstrumentCandles {
   holdsThrough(id: Cursor): void {
     for (const window of this.windows()) window.holdsThrough(id)
     this.#through = Math.max(this.#through, id)
+  }
+
+  /** Says that the candles, taken whole from the source, hold every tick that happened before `time`. */
+  holdsUntil(time: number): void {
+    this.#heldUntil = time
   }
 
   /** Marks candles final whose bucket ended at or before `until`; tells each, oldest first within its timeframe. */

@@ -63,6 +63,11 @@ export class Sequencer {
     return this.#row(symbol).held === undefined
   }
 
+  /** Makes the next ticks wait: some may have been missed, and the source is about to be asked. */
+  hold(symbol: string): void {
+    this.#row(symbol).held ??= []
+  }
+
   /** Lets the waiting ticks through up to the next hole, if there is one. True when none waits any more. */
   release(symbol: string): boolean {
     const row = this.#row(symbol)

@@ -26,6 +26,8 @@ export class MemoryStream {
   #latest: Update | undefined
   /** No tick is being waited for; kept by whoever sequences the stream. */
   live = false
+  /** It is known where the stream stands: its source's candles were taken, or its own went on. */
+  warm = false
 
   constructor(instrument: Instrument, bounds: MemoryBounds = MEMORY_BOUNDS) {
     this.instrument = instrument
