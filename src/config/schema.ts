@@ -128,6 +128,7 @@ const variables = z.object({
   API_KEYS_FILE: text.optional().meta({ description: 'File of such keys, one a line.', later: true }),
   ALLOWED_ORIGINS: pageOrigins.prefault('').meta({
     description: 'Origins of pages that may connect; unset: the same origin, and loopback.',
+    later: true,
   }),
   ALLOW_ANONYMOUS: boolean.prefault('false').meta({
     description: '`true` lets everyone connect to a public host.',

@@ -57,7 +57,6 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
 function createApp({ log }: HttpOptions): FastifyInstance {
   const app = fastify({
     logger: false,
-    forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, _request, reply) => sendProblem(reply, toProblem(error)),
