@@ -8,7 +8,6 @@ import { MEAN_PER_MEDIAN_SIZE, RAW_PER_TRADE } from './trade-shape.ts'
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 const LISTED_DAYS = 60
-const SAMPLES_PER_MINUTE = 4
 
 /**
  * The 60 days before a made-up market's first trade, as one-minute candles on the same price path: enough for a chart
@@ -25,22 +24,30 @@ export function createMinutePast(
   const seeds = { trades: seedFor(seed, 'trades'), size: seedFor(seed, 'size'), buys: seedFor(seed, 'buys') }
   const meanSteps = spec.medianSize * MEAN_PER_MEDIAN_SIZE * 10 ** spec.sizeDigits
 
+  /** The last sample of a minute is the first of the next: whoever reads forward makes it once. */
+  let shared = { seconds: Number.NaN, price: 0 }
+  const sampleAt = (seconds: number) => {
+    if (shared.seconds !== seconds) shared = { seconds, price: Math.max(1, priceAt(seconds)) }
+    return shared.price
+  }
+
   const minute = (openTime: number): Kline => {
     const n = openTime / MINUTE
     const seconds = (openTime - until) / 1000
-    const prices = Array.from({ length: SAMPLES_PER_MINUTE + 1 }, (_, sample) =>
-      Math.max(1, priceAt(seconds + (60 * sample) / SAMPLES_PER_MINUTE)),
-    )
+    const open = sampleAt(seconds)
+    const early = sampleAt(seconds + 20)
+    const late = sampleAt(seconds + 40)
+    const close = sampleAt(seconds + 60)
     const aggregates = Math.max(1, Math.round(life.paceRate * 60 * Math.exp(0.5 * bell(seeds.trades, n) - 0.125)))
     const volume = Math.max(1, Math.round(aggregates * meanSteps * Math.exp(0.3 * bell(seeds.size, n) - 0.045)))
     const buyVolume = Math.round(volume * (0.3 + 0.4 * unit(seeds.buys, n)))
-    const average = Math.round((prices[0]! + prices[2]! + prices[4]!) / 3)
+    const average = Math.round((open + early + late + close) / 4)
     return {
       openTime,
-      open: prices[0]!,
-      high: Math.max(...prices),
-      low: Math.min(...prices),
-      close: prices[SAMPLES_PER_MINUTE]!,
+      open,
+      high: Math.max(open, early, late, close),
+      low: Math.min(open, early, late, close),
+      close,
       volume,
       quoteVolume: exactProduct(volume, average),
       trades: Math.max(1, Math.round(aggregates * RAW_PER_TRADE)),
