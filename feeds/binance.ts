@@ -84,7 +84,6 @@ async function* receive(
 ): AsyncGenerator<readonly Received<string>[]> {
   if (instruments.length === 0)
     throw new GatewayError('feed_refused', 'Binance must be asked for an instrument, was none')
-  if (signal.aborted) return
   const queue = createPushQueue<Received<string>>(QUEUE_BOUND, signal)
   const sockets: BinanceSocket[] = []
   const closeAll = () => {

@@ -121,9 +121,11 @@ describe('trades', () => {
   })
 
   test('leaves out rows of nothing, which then show as a hole', async () => {
-    binance.trade(4)
-    Object.assign(binance.trades[1]!, { p: '0.00000000', q: '0.00000000', f: -1, l: -1 })
-    expect((await collect(trades({ after: -1 }))).flat().map(({ id }) => id)).toEqual([0, 2, 3])
+    binance.trade(6)
+    Object.assign(binance.trades[1]!, { p: '0.00000000', q: '0.00000000' })
+    Object.assign(binance.trades[2]!, { q: '0.00000000' })
+    Object.assign(binance.trades[4]!, { f: -1, l: -1 })
+    expect((await collect(trades({ after: -1 }))).flat().map(({ id }) => id)).toEqual([0, 3, 5])
   })
 
   test('breaks on ids that do not rise, instead of going in circles', async () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type BinanceTimeouts, createBinanceFeed } from '../../feeds/binance.ts'
 import type { Feed, Received } from '../../src/feed.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
+import { runningTimers } from '../fakes/running-timers.ts'
 import { type StreamSource, startStreamSource } from '../fakes/stream-source.ts'
 import { aggTradeFrame } from '../fixtures/binance/frames.ts'
 
@@ -42,8 +43,8 @@ describe('the request', () => {
     expect(asked).toEqual(made(450).map((symbol) => `${symbol.toLowerCase()}@aggTrade`))
   })
 
-  test('sends no more than 5 messages in any second', async () => {
-    listen(feedOf(source.url), instruments(...made(1_024)))
+  test('sends no more than 5 messages in any second, and each has the time to be acknowledged', async () => {
+    const listening = listen(feedOf(source.url, { connectMs: 1_000 }), instruments(...made(1_024)))
     const peer = await source.nextPeer()
     const times: number[] = []
     for (let id = 1; id <= 6; id++) {
@@ -53,6 +54,19 @@ describe('the request', () => {
     }
     // Measured where they arrive, so with 50 ms for the way.
     for (let n = 5; n < times.length; n++) expect(times[n]! - times[n - 5]!).toBeGreaterThan(950)
+    await listening.connected
+  })
+
+  test('may be given up between two SUBSCRIBEs, and leaves no timer', async () => {
+    const timers = runningTimers()
+    const listening = listen(feedOf(source.url), instruments(...made(450)))
+    const peer = await source.nextPeer()
+    await peer.nextMessage()
+    peer.send({ result: null, id: 1 })
+    await expect.poll(() => listening.heard.length).toBe(1)
+    controller.abort()
+    await listening.ended
+    expect(runningTimers()).toBe(timers)
   })
 
   test('takes a second socket for more than 1024 streams, and is connected when both are', async () => {

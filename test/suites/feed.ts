@@ -5,6 +5,7 @@ import { isGatewayError } from '../../src/base/errors.ts'
 import type { Feed, Received } from '../../src/feed.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
 import type { Cursor, Tick } from '../../src/market/tick.ts'
+import { runningTimers } from '../fakes/running-timers.ts'
 
 /** A feed, connected to a source on this machine that says only what the suite has it say. */
 export interface FeedUnderTest<Raw> {
@@ -72,10 +73,10 @@ export function describeFeed<Raw>(
       )
     })
 
-    test('receives each message as it was said, and its symbols survive the round trip', async () => {
+    test('receives each message as it was said, and leaves no socket when the loop is left', async () => {
       const { feed, say } = made
       const heard: Received<Raw>[] = []
-      const { iterable, connected, abort } = listen(made)
+      const { iterable, connected } = listen(made)
       const reading = (async () => {
         for await (const batch of iterable) {
           heard.push(...batch)
@@ -85,7 +86,6 @@ export function describeFeed<Raw>(
       await connected
       for (const { text } of messages) say(text)
       await reading
-      abort()
       const ticks = heard.flatMap(({ raw, received }) => feed.normalize(raw, received))
       expect(ticks.map(({ symbol, id }) => [symbol, id])).toEqual(
         messages.flatMap(({ text }) => feed.normalize(toRaw(text), 0)).map(({ symbol, id }) => [symbol, id]),
@@ -93,7 +93,8 @@ export function describeFeed<Raw>(
       await expect.poll(() => made.connections()).toBe(0)
     })
 
-    test('ends within 100 ms of an abort, also in silence, and leaves no socket', async () => {
+    test('ends within 100 ms of an abort, also in silence, and leaves no socket and no timer', async () => {
+      const timers = runningTimers()
       const { iterable, connected, abort } = listen(made)
       const reading = drain(iterable)
       await connected
@@ -101,6 +102,7 @@ export function describeFeed<Raw>(
       abort()
       await reading
       expect(performance.now() - start).toBeLessThan(ABORT_MS)
+      expect(runningTimers()).toBe(timers)
       await expect.poll(() => made.connections()).toBe(0)
     })
 
