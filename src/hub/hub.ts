@@ -153,7 +153,7 @@ class ClientHub implements Hub {
     const full = this.#isFull(address)
     this.#sessions.set(session, address)
     this.#count(address, 1)
-    ws.on('close', (code) => this.#left(session, address, session.connection.closedWith?.code ?? code))
+    ws.on('close', (code) => this.#left(session, address, session.closeCode(code)))
     if (full) {
       session.close(CLOSE.connectionLimit)
       return

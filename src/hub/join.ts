@@ -119,7 +119,9 @@ export async function openAfter(
 /** The part of the tail after `position`; undefined when memory no longer reaches back to there. */
 function reach(view: StreamView, position: Cursor | null, limit: number): readonly Update[] | undefined {
   if (view.cursor === null || (position !== null && position >= view.cursor)) return []
-  return view.tailAfter(position, limit)
+  const rows = view.tailAfter(position, limit)
+  // Something follows, since the stream is further: a tail that is empty (after a restart) does not reach back to it.
+  return rows?.length === 0 ? undefined : rows
 }
 
 /** Whether ids between the one the client has and the row that follows were once there and are no longer. */

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import { GatewayError, isGatewayError } from '../base/errors.ts'
 import type { Cursor } from '../market/tick.ts'
-import { CLOSE, type CloseReason } from '../wire/close-codes.ts'
+import { CLOSE, type CloseReason, MESSAGE_TOO_BIG } from '../wire/close-codes.ts'
 import { type Decoded, decode } from '../wire/codec.ts'
 import { encode } from '../wire/encode.ts'
 import { toErrorMessage } from '../wire/error-message.ts'
@@ -25,6 +25,7 @@ export class Session {
   #answering = false
   #garbageInARow = 0
   #pingsUnanswered = 0
+  #brokenWith: number | undefined
 
   constructor(ws: WebSocket, socket: Duplex, context: HubContext) {
     const { limits, flusher } = context
@@ -35,8 +36,7 @@ export class Session {
     ws.on('pong', () => {
       this.#pingsUnanswered = 0
     })
-    // A protocol error of the peer: ws closes with the right code by itself (1002, 1007, 1009).
-    ws.on('error', (error) => context.log.debug({ error: error.message }, 'client broke the protocol'))
+    ws.on('error', (error) => this.#broken(error))
   }
 
   /** Aborted when nothing can be sent any more. */
@@ -97,6 +97,17 @@ export class Session {
       if (cursor !== undefined) cursors[symbol] = cursor
     }
     this.send({ type: 'heartbeat', time, cursors })
+  }
+
+  /** The code it ended with: ours where we closed it, else `seen`, what the socket says. */
+  closeCode(seen: number): number {
+    return this.connection.closedWith?.code ?? this.#brokenWith ?? seen
+  }
+
+  /** The peer broke the protocol: ws closes with the right code (1002, 1007, 1009) by itself, but reports 1006. */
+  #broken(error: Error & { readonly code?: string }): void {
+    if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#brokenWith = MESSAGE_TOO_BIG
+    this.context.log.debug({ error: error.message }, 'client broke the protocol')
   }
 
   #receive(data: RawData, isBinary: boolean): void {

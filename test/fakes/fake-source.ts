@@ -138,7 +138,8 @@ export class FakeStream implements StreamView {
   tailAfter(after: Cursor | null, limit: number): readonly Update[] | undefined {
     const tail = this.all.slice(this.#tailFrom)
     const [oldest] = tail
-    if (oldest && oldest.prev !== null && (after === null || after < oldest.prev)) return undefined
+    if (!oldest) return after === this.cursor ? [] : undefined
+    if (oldest.prev !== null && (after === null || after < oldest.prev)) return undefined
     return tail.filter(({ id }) => after === null || id > after).slice(0, limit)
   }
 
