@@ -27,6 +27,9 @@ const UNKNOWN_SYMBOL_CODES = [-1121, -1100]
 
 const REASON_CHARACTERS = 200
 
+/** Repeats the URL, in which there may be a password. */
+const FETCH_PREAMBLE = /^request to \S+ failed, reason: /
+
 export function createBinanceClient(restUrl: string, requestMs: number): BinanceClient {
   const api = loadPackage()({ httpBase: restUrl.replace(/\/+$/, '') })
   return {
@@ -93,7 +96,7 @@ function socketsInUse(): readonly Socket[] {
 function readError(name: string, error: unknown): GatewayError {
   if (error instanceof GatewayError) return error
   const { code, message = describeError(error) } = typeof error === 'object' && error ? (error as PackageError) : {}
-  const reason = [code, message].filter(Boolean).join(' ').slice(0, REASON_CHARACTERS)
+  const reason = [code, message.replace(FETCH_PREAMBLE, '')].filter(Boolean).join(' ').slice(0, REASON_CHARACTERS)
   if (UNKNOWN_SYMBOL_CODES.includes(Number(code))) {
     return new GatewayError('feed_refused', `Binance must know the symbol in ${name}, was: ${reason}`)
   }

@@ -50,13 +50,8 @@ export class BinanceSocket {
     this.#subscribes = inUrl ? [] : subscribeMessages(streams)
     this.#handlers = handlers
     this.#timeouts = timeouts
-    this.#socket = new WebSocket(
-      `${streamUrl.replace(/\/+$/, '')}/stream${inUrl ? `?streams=${streams.join('/')}` : ''}`,
-      {
-        perMessageDeflate: false,
-        maxPayload: MAX_FRAME_BYTES,
-      },
-    )
+    const url = `${streamUrl.replace(/\/+$/, '')}/stream${inUrl ? `?streams=${streams.join('/')}` : ''}`
+    this.#socket = new WebSocket(url, { perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES })
     this.#socket
       .on('open', () => this.#opened())
       .on('message', (data) => this.#received(String(data)))
@@ -124,7 +119,7 @@ export class BinanceSocket {
     if (frame.event === 'serverShutdown') {
       // Here the next connection will be opened before this one is let go.
       this.#fail('must stay open, but the source announced a shutdown')
-    } else if (frame.refusal !== undefined) {
+    } else if (frame.refusal !== undefined && this.#subscribes.length > 0) {
       this.#fail(`must be subscribed, was refused: ${frame.refusal}`)
     } else if (frame.acknowledged && this.#subscribes.shift() !== undefined) {
       if (this.#subscribes.length === 0) this.#subscribeOrReady()

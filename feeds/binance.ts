@@ -9,13 +9,13 @@
 // What the messages mean is here. The rest has a file each, for together they would be 600 lines: how a connection lives
 // (binance-socket.ts), what is asked over REST (binance-symbols.ts, binance-history.ts) and how (binance-client.ts).
 import { GatewayError } from '../src/base/errors.ts'
-import { createPushQueue } from '../src/base/push.ts'
+import { createPushQueue, type PushQueue } from '../src/base/push.ts'
 import type { Feed, FeedEvents, Received } from '../src/feed.ts'
 import type { Instrument, SymbolMapping } from '../src/market/instrument.ts'
 import type { Tick } from '../src/market/tick.ts'
 import { createBinanceClient } from './binance-client.ts'
 import { createBinanceHistory } from './binance-history.ts'
-import { BinanceSocket } from './binance-socket.ts'
+import { BinanceSocket, type BinanceSocketHandlers } from './binance-socket.ts'
 import { resolveSymbols } from './binance-symbols.ts'
 
 export interface BinanceOptions {
@@ -38,7 +38,7 @@ export interface BinanceTimeouts {
   readonly requestMs: number
 }
 
-/** A live peer answers two pings within the silence; and a dead one is noticed within a minute. */
+/** A live peer answers two pings within the silence, and a dead one is noticed within a minute. */
 const TIMEOUTS: BinanceTimeouts = { connectMs: 10_000, pingMs: 20_000, silenceMs: 55_000, requestMs: 10_000 }
 
 /** Frames received and not yet read. At the bound the feed breaks, and the hole is filled by id after the restart. */
@@ -77,7 +77,7 @@ interface Connection {
 }
 
 async function* receive(
-  { streamUrl, times, now }: Connection,
+  connection: Connection,
   instruments: readonly Instrument[],
   events: FeedEvents,
   signal: AbortSignal,
@@ -85,18 +85,35 @@ async function* receive(
   if (instruments.length === 0)
     throw new GatewayError('feed_refused', 'Binance must be asked for an instrument, was none')
   const queue = createPushQueue<Received<string>>(QUEUE_BOUND, signal)
-  const sockets: BinanceSocket[] = []
-  const closeAll = () => {
+  const disconnect = connect(connection, instruments.map(toStreamName), events, queue)
+  signal.addEventListener('abort', disconnect, { once: true })
+  try {
+    yield* queue
+  } finally {
+    signal.removeEventListener('abort', disconnect)
+    disconnect()
+  }
+}
+
+/** Opens as many sockets as the streams need; they end together, and by the returned function at once. */
+function connect(
+  { streamUrl, times, now }: Connection,
+  streams: readonly string[],
+  events: FeedEvents,
+  queue: PushQueue<Received<string>>,
+): () => void {
+  const groups = chunk(streams, STREAMS_PER_SOCKET)
+  let unready = groups.length
+  let sockets: readonly BinanceSocket[] = []
+  const disconnect = () => {
     for (const socket of sockets) socket.close()
   }
   const fail = (error: unknown) => {
     queue.fail(error)
-    closeAll()
+    disconnect()
   }
-  const groups = chunk(instruments.map(toStreamName), STREAMS_PER_SOCKET)
-  let unready = groups.length
-  // These run inside the socket's callbacks: what they threw would end the process.
-  const handlers = {
+  // These run inside a socket's callbacks: what they threw would end the process.
+  const handlers: BinanceSocketHandlers = {
     ready() {
       unready -= 1
       if (unready > 0) return
@@ -106,19 +123,13 @@ async function* receive(
         fail(error)
       }
     },
-    message(raw: string) {
+    message(raw) {
       if (!queue.push({ raw, received: now() })) fail(tooSlow())
     },
     failed: fail,
   }
-  signal.addEventListener('abort', closeAll, { once: true })
-  try {
-    for (const streams of groups) sockets.push(new BinanceSocket(streamUrl, streams, times, handlers))
-    yield* queue
-  } finally {
-    signal.removeEventListener('abort', closeAll)
-    closeAll()
-  }
+  sockets = groups.map((group) => new BinanceSocket(streamUrl, group, times, handlers))
+  return disconnect
 }
 
 function toStreamName({ sourceSymbol }: Instrument): string {
@@ -128,7 +139,7 @@ function toStreamName({ sourceSymbol }: Instrument): string {
 function tooSlow(): GatewayError {
   return new GatewayError(
     'feed_broken',
-    `the reader must keep up, was ${QUEUE_BOUND} frames behind: later ones are lost`,
+    `the reader must keep up, was ${QUEUE_BOUND} frames behind: what came after them is lost`,
   )
 }
 

@@ -251,11 +251,12 @@ describe('messages', () => {
     const feed = feedOf(source.url)
     const listening = listen(feed, instruments('BTCUSDT'))
     const peer = await source.nextPeer()
-    for (const frame of [aggTradeFrame({ a: 1 }), 'not JSON', '{"stream":"!', aggTradeFrame({ a: 2 })]) peer.send(frame)
-    await expect.poll(() => listening.heard.length).toBe(4)
-    const [first, second, third, last] = listening.heard.map(({ raw }) => raw)
-    for (const bad of [second, third]) {
-      expect(() => feed.normalize(bad!, 0)).toThrow(expect.objectContaining({ code: 'feed_payload' }))
+    const bads = ['not JSON', '{"stream":"!', '{"code":7}', 'null']
+    for (const frame of [aggTradeFrame({ a: 1 }), ...bads, aggTradeFrame({ a: 2 })]) peer.send(frame)
+    await expect.poll(() => listening.heard.length).toBe(6)
+    const [first, last] = [listening.heard[0]?.raw, listening.heard[5]?.raw]
+    for (const bad of bads) {
+      expect(() => feed.normalize(bad, 0)).toThrow(expect.objectContaining({ code: 'feed_payload' }))
     }
     expect([first, last].map((raw) => feed.normalize(raw!, 0)[0]?.id)).toEqual([1, 2])
   })
