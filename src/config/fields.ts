@@ -1,6 +1,5 @@
+// Readers of one variable's text. Each error is a rule in plain words that follows the variable's name.
 import { z } from 'zod'
-
-/** Readers of one variable's text. Each error is a rule in plain words that follows the variable's name. */
 
 export const text = z.string()
 
