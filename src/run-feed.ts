@@ -92,13 +92,12 @@ export class FeedRun {
   /** Opens what the database knows of the configured symbols, so that it can be served before the source answers. */
   async #openStored(): Promise<void> {
     const { memory, database } = this.#ports
-    for (const instrument of await database.instruments()) {
-      const configured = this.#feed.symbols.some(
-        ({ symbol, sourceSymbol }) => symbol === instrument.symbol && sourceSymbol === instrument.sourceSymbol,
-      )
-      if (instrument.source !== this.#feed.name || !configured) continue
-      await restore(memory.open(instrument), database, this.#depth)
-    }
+    const isConfigured = ({ source, symbol, sourceSymbol }: Instrument) =>
+      source === this.#feed.name &&
+      this.#feed.symbols.some((each) => each.symbol === symbol && each.sourceSymbol === sourceSymbol)
+    const stored = (await database.instruments()).filter(isConfigured)
+    await database.register(stored)
+    for (const instrument of stored) await restore(memory.open(instrument), database, this.#depth)
   }
 
   /** Asks the source for its instruments, makes them known, and says which symbols it refused. */

@@ -22,6 +22,6 @@ export const demoCommand = new Command('demo')
   .option('--speed <x>', "of the recording: 0.1 to 1000, or 'max'", replaySpeed)
   .action(async ({ seed, port, rate, symbols, fresh, record, speed }: DemoFlags) => {
     const { demo } = await import('../main.ts')
-    const recorded = record ? { recordings: [...record], ...(speed === undefined ? {} : { speed: String(speed) }) } : {}
+    const recorded = record ? { recordings: [...record], ...(speed === undefined ? {} : { speed }) } : {}
     process.exitCode = await demo({ seed, port, rate, symbols, fresh, ...recorded }, process.env)
   })
