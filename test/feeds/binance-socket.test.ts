@@ -211,10 +211,10 @@ describe('silence', () => {
   })
 
   test('a peer that only answers pings is kept', async () => {
-    const listening = listen(feedOf(source.url, { pingMs: 20, silenceMs: 300 }), instruments('BTCUSDT'))
+    const listening = listen(feedOf(source.url, { pingMs: 50, silenceMs: 1_000 }), instruments('BTCUSDT'))
     const peer = await source.nextPeer()
     let pings = 0
-    // 25 pings take 500 ms: longer than the silence that would end it.
+    // 25 pings take 1250 ms: longer than the silence that would end it.
     await new Promise<void>((resolve) => peer.socket.on('ping', () => ++pings === 25 && resolve()))
     peer.send(aggTradeFrame())
     await expect.poll(() => listening.heard.length).toBe(1)
@@ -222,7 +222,7 @@ describe('silence', () => {
 
   test('a peer that answers no ping but sends is kept', async () => {
     const busy = await startStreamSource({ autoPong: false })
-    const listening = listen(feedOf(busy.url, { pingMs: 20, silenceMs: 300 }), instruments('BTCUSDT'))
+    const listening = listen(feedOf(busy.url, { pingMs: 50, silenceMs: 1_000 }), instruments('BTCUSDT'))
     const peer = await busy.nextPeer()
     await new Promise<void>((resolve) => {
       let pings = 0
