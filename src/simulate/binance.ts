@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { describeError, GatewayError } from '../base/errors.ts'
 import { createDemandClock, createWallClock, type ExchangeClock } from './clock.ts'
 import { startEmitter } from './emitter.ts'
-import { createHistory } from './history.ts'
+import { createHistory, type MinuteStore } from './history.ts'
+import { type KeptMinutes, openKeptMinutes } from './kept-minutes.ts'
 import type { SimulatedMarket } from './market.ts'
 import { seedFor } from './noise.ts'
 import { playRecordings, type RecordingSource } from './recorded-market.ts'
@@ -66,8 +67,8 @@ export interface BinanceSimulator {
  */
 export async function startBinanceSimulator(options: BinanceSimulatorOptions = {}): Promise<BinanceSimulator> {
   const { host = '127.0.0.1', port = 0, weightLimit = 6000, now = Date.now, rules } = options
-  const { markets, clock } = await createMarkets(options, now())
-  const histories = new Map(markets.map((market) => [market, createHistory(market)]))
+  const { markets, clock, minutes } = await createMarkets(options, now())
+  const histories = new Map(markets.map((market) => [market, createHistory(market, storeOf(market, minutes))]))
   const bySymbol = new Map(markets.map((market) => [market.symbol, market]))
   const source = {
     markets: bySymbol,
@@ -107,6 +108,11 @@ export async function startBinanceSimulator(options: BinanceSimulatorOptions = {
 interface Exchange {
   readonly markets: readonly SimulatedMarket[]
   readonly clock: ExchangeClock
+  readonly minutes?: KeptMinutes | undefined
+}
+
+function storeOf({ symbol }: SimulatedMarket, minutes: KeptMinutes | undefined): MinuteStore | undefined {
+  return minutes && { minutes: minutes.of(symbol), keep: (ended) => minutes.keep(symbol, ended) }
 }
 
 async function createMarkets(options: BinanceSimulatorOptions, now: number): Promise<Exchange> {
@@ -138,7 +144,8 @@ function inventMarkets(options: BinanceSimulatorOptions, now: number): Exchange 
     const life = state.lifeOf(spec, { own: (all * spec.share) / shares, all })
     return createSyntheticMarket(spec, seedFor(state.seed, spec.symbol), life, clock)
   })
-  return { markets: [...markets, createHaltedMarket(HALTED, clock)], clock }
+  const minutes = directory === undefined ? undefined : openKeptMinutes(directory, state.isNew)
+  return { markets: [...markets, createHaltedMarket(HALTED, clock)], clock, minutes }
 }
 
 function listen(server: Server, host: string, port: number): Promise<number> {

@@ -24,11 +24,19 @@ export interface History {
 /** Closed one-second klines kept; a chart shows a thousand. */
 const MAX_SECONDS_KEPT = 10_000
 
-export function createHistory(market: SimulatedMarket): History {
+/** Minutes folded by an earlier process, and where to put this one's. */
+export interface MinuteStore {
+  readonly minutes: readonly Kline[]
+  /** Takes minutes that have ended, in order. */
+  keep(minutes: readonly Kline[]): void
+}
+
+export function createHistory(market: SimulatedMarket, store?: MinuteStore): History {
   /** One per minute from the first trade's on, without a hole. */
-  const minutes: Kline[] = []
+  const minutes: Kline[] = [...(store?.minutes ?? [])]
+  let kept = minutes.length
   const closed = new Map<Interval, Map<number, Kline>>()
-  let folded = market.firstId
+  let folded = minutes.length > 0 ? market.idAt(minutes.at(-1)!.openTime + MINUTE) : market.firstId
 
   const fold = (now: number, budget: number) => {
     const next = Math.min(market.nextId(now), folded + budget)
@@ -40,6 +48,11 @@ export function createHistory(market: SimulatedMarket): History {
         minutes.push(flatKline(last.openTime + MINUTE, last.close))
       }
       minutes.push(addTrade(minutes.pop()!, trade))
+    }
+    // A minute with another after it has ended.
+    if (store && kept < minutes.length - 1) {
+      store.keep(minutes.slice(kept, -1))
+      kept = minutes.length - 1
     }
   }
 

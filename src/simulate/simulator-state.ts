@@ -54,6 +54,8 @@ export interface StateOptions {
 /** What a simulator must remember so that an id has one content and one time for ever, also after a crash. */
 export interface SimulatorState {
   readonly seed: number
+  /** Nothing was kept, or nothing that still holds. */
+  readonly isNew: boolean
   /** The market's segments: those kept, and a new one when trading was interrupted or its rate changed. */
   lifeOf(spec: SymbolSpec, rates: { readonly own: number; readonly all: number }): MarketLife
   /** Makes sure that trades up to `time` stay as they are; must come before any of them is shown. */
@@ -79,6 +81,7 @@ export function openSimulatorState({ directory, fresh, seed, now }: StateOptions
 
   return {
     seed: stored.seed,
+    isNew: stored !== kept,
     lifeOf(spec, rates) {
       const life = stored.lives[spec.symbol]
       const marketSeed = seedFor(stored.seed, spec.symbol)
