@@ -1,5 +1,6 @@
 import { describeError } from './base/errors.ts'
 import type { Log } from './base/log.ts'
+import { VERSION } from './base/version.ts'
 import type { Config } from './config.ts'
 import type { Feed } from './feed.ts'
 import { createHttpServer } from './http/server.ts'
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   /** Where the built page is. */
   readonly dashboardDirectory: string
   readonly log: Log
+  /** Aborting it while the gateway starts gives the start up: it rejects with the signal's reason. */
+  readonly stop?: AbortSignal
   readonly now?: () => number
 }
 
@@ -98,6 +101,7 @@ async function start(
     source: createHubSource(memory, database),
     log,
     heartbeatMs: config.heartbeatMs,
+    server: `tickgate/${VERSION}`,
     allowOrigin: (origin, request) => config.allowedOrigins.includes(origin) || sameOriginOrLoopback(origin, request),
     limits: {
       maxConnections: config.maxConnections,
@@ -131,7 +135,7 @@ async function start(
 const MAINTAIN_EVERY_MS = 3_600_000
 
 async function openTier(
-  { config, log, now = Date.now }: GatewayOptions,
+  { config, log, stop, now = Date.now }: GatewayOptions,
   onClose: (closer: () => Promise<void>) => void,
 ): Promise<Database> {
   const { databaseUrl, dataDir, tickRetentionDays } = config
@@ -142,6 +146,7 @@ async function openTier(
   const database = await openDatabase({
     databaseUrl,
     dataDir,
+    signal: stop,
     tickRetentionDays,
     now,
     onRefused: ({ instrument }, reason) => log.error({ stream: streamName(instrument), reason }, 'row refused'),

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { FEEDS } from '../feeds/index.ts'
-import { describeError, isGatewayError } from './base/errors.ts'
+import { GatewayError, isGatewayError } from './base/errors.ts'
 import { createLog, type Log } from './base/log.ts'
 import { type Config, loadConfig, variablesForLater } from './config.ts'
-import { type Demo, type DemoOptions, startDemo } from './demo.ts'
+import { type DemoOptions, startDemo } from './demo.ts'
 import { type Gateway, startGateway } from './gateway.ts'
-import { untilStopped } from './stop-signal.ts'
+import { aborted, stopSignal } from './stop-signal.ts'
 import { migrateDatabase } from './tiers/open-database.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -14,27 +14,28 @@ const DASHBOARD = fileURLToPath(new URL('../dashboard/', import.meta.url))
 
 /** Runs the gateway until a signal ends it. Returns the exit code. */
 export function serve(env: Env): Promise<number> {
+  const stop = stopSignal()
   return reporting(async () => {
     const config = loadConfig(env)
     const log = createLog(config.logLevel)
     const unused = variablesForLater(env)
     if (unused.length > 0) log.warn({ variables: unused }, 'set, but not acted on by this version')
-    const stopped = untilStopped()
-    const gateway = await start(config, log)
+    const gateway = await start(config, log, stop)
     log.info({ url: gateway.url }, 'listening')
-    log.info({ signal: await stopped }, 'stopping')
+    await aborted(stop)
+    log.info({ signal: stop.reason }, 'stopping')
     await gateway.close()
-  })
+  }, stop)
 }
 
 /** Runs the gateway against local simulators, with the embedded database. Returns the exit code. */
 export function demo(options: DemoOptions, env: Env): Promise<number> {
+  const stop = stopSignal()
   return reporting(async () => {
-    const stopped = untilStopped()
-    const running: Demo = await startDemo(options, env, (config) => start(config, createLog(config.logLevel)))
-    await stopped
+    const running = await startDemo(options, env, (config) => start(config, createLog(config.logLevel), stop))
+    await aborted(stop)
     await running.close()
-  })
+  }, stop)
 }
 
 /** Brings the database's tables up to date. Returns the exit code. */
@@ -46,21 +47,31 @@ export function migrate(env: Env): Promise<number> {
   })
 }
 
-function start(config: Config, log: Log): Promise<Gateway> {
+function start(config: Config, log: Log, stop: AbortSignal): Promise<Gateway> {
+  if (config.apiKeys.length > 0 || config.apiKeysFile !== undefined) {
+    // Whoever sets keys relies on them: serving everybody all the same would be the worst answer.
+    throw new GatewayError(
+      'config_invalid',
+      'API_KEYS and API_KEYS_FILE must be unset: this version checks no keys yet',
+    )
+  }
   const feeds = FEEDS.map(({ create }) => create(config)).filter(({ symbols }) => symbols.length > 0)
-  return startGateway({ config, feeds, dashboardDirectory: DASHBOARD, log })
+  return startGateway({ config, feeds, dashboardDirectory: DASHBOARD, log, stop })
 }
 
-/** What cannot start says why in plain words, without a stack, and exits with 1. */
-async function reporting(run: () => Promise<void>): Promise<number> {
+/** What cannot start says why in plain words, without a stack, and exits with 1; what was stopped exits with 0. */
+async function reporting(run: () => Promise<void>, stop?: AbortSignal): Promise<number> {
   try {
     await run()
     return 0
   } catch (error) {
-    const known = isGatewayError(error)
-    process.stderr.write(
-      `tickgate: ${known ? describeError(error) : String(error instanceof Error ? error.stack : error)}\n`,
-    )
+    if (stop?.aborted && error === stop.reason) return 0
+    const told = isGatewayError(error) ? error.message : describeUnknown(error)
+    process.stderr.write(`tickgate: ${told}\n`)
     return 1
   }
+}
+
+function describeUnknown(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

@@ -2,18 +2,26 @@
 const ONE_WISH_MS = 1_000
 
 /**
- * Resolves at the first SIGINT or SIGTERM. Another one more than a second later ends the process at once, for those who
- * will not wait.
+ * Aborts at the first SIGINT or SIGTERM; the reason is the signal's name. Another one more than a second later ends the
+ * process at once, for those who will not wait.
  */
-export function untilStopped(): Promise<NodeJS.Signals> {
+export function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  let first: number | undefined
+  const onSignal = (signal: NodeJS.Signals) => {
+    first ??= Date.now()
+    if (Date.now() - first > ONE_WISH_MS) process.exit(signal === 'SIGINT' ? 130 : 143)
+    stop.abort(signal)
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return stop.signal
+}
+
+/** Resolves when `signal` has aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    let first: number | undefined
-    const onSignal = (signal: NodeJS.Signals) => {
-      first ??= Date.now()
-      if (Date.now() - first > ONE_WISH_MS) process.exit(signal === 'SIGINT' ? 130 : 143)
-      resolve(signal)
-    }
-    process.on('SIGINT', onSignal)
-    process.on('SIGTERM', onSignal)
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
   })
 }

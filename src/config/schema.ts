@@ -101,7 +101,6 @@ const variables = z.object({
     .meta({ description: 'Bound of the memory cache.', later: true }),
   TICK_RETENTION_DAYS: wholeNumber(1, 36_500).prefault('7').meta({
     description: 'Days for which ticks are kept.',
-    later: true,
   }),
   SPOOL_MAX_BYTES: bytes(2 ** 20)
     .prefault('4GiB')
@@ -121,14 +120,13 @@ const variables = z.object({
     description: 'Longest message of a client.',
   }),
   API_KEYS: apiKeys.prefault('').meta({
-    description: 'Comma-separated `name:sha256[:expiry[:rights]]`.',
+    description: 'Comma-separated `name:sha256[:expiry[:rights]]`; refused as long as no keys are checked.',
     secret: true,
     later: true,
   }),
-  API_KEYS_FILE: text.optional().meta({ description: 'File of such keys, one a line.', later: true }),
+  API_KEYS_FILE: text.optional().meta({ description: 'File of such keys, one a line; refused likewise.', later: true }),
   ALLOWED_ORIGINS: pageOrigins.prefault('').meta({
     description: 'Origins of pages that may connect; unset: the same origin, and loopback.',
-    later: true,
   }),
   ALLOW_ANONYMOUS: boolean.prefault('false').meta({
     description: '`true` lets everyone connect to a public host.',
