@@ -70,7 +70,7 @@ export class Connection implements Flushable {
     }
     this.#drop()
     this.#socket.write(merge(frames))
-    setImmediate(() => this.#admit())
+    if (this.#waiting.length > 0) setImmediate(() => this.#admit())
     return frames.length
   }
 

@@ -46,10 +46,17 @@ export class Flusher {
   }
 
   readonly #flush = (): void => {
-    for (const produce of this.#before) {
-      this.#before.delete(produce)
-      produce()
+    try {
+      for (const produce of this.#before) {
+        this.#before.delete(produce)
+        produce()
+      }
+    } finally {
+      this.#write()
     }
+  }
+
+  #write(): void {
     const clients = this.#waiting
     this.#waiting = []
     this.#scheduled = false

@@ -89,8 +89,9 @@ export function openHistory(count: number, ports: JoinPorts): Opening | Promise<
   if (count === 0) return { page: [], position: view.cursor }
   const tail = view.tail(count)
   const [oldest] = tail
-  if (oldest && (tail.length >= count || oldest.prev === null)) return { page: [], position: oldest.prev }
-  return readOlder(count, tail, ports)
+  if (oldest && tail.length >= count) return { page: [], position: before(oldest) }
+  const isAll = oldest !== undefined && view.tailAfter(null, 1) !== undefined
+  return isAll ? { page: [], position: null } : readOlder(count, tail, ports)
 }
 
 /**
@@ -124,6 +125,11 @@ function reach(view: StreamView, position: Cursor | null, limit: number): readon
   return rows?.length === 0 ? undefined : rows
 }
 
+/** The place just before a tick; never null, which would mean the very start of the stream. */
+function before({ prev, id }: Update): Cursor {
+  return prev ?? id - 1
+}
+
 /** Whether ids between the one the client has and the row that follows were once there and are no longer. */
 function isCut(held: Cursor | null | undefined, next: Update | undefined): boolean {
   if (held === null || held === undefined || next === undefined) return false
@@ -151,7 +157,7 @@ async function readPage(
   if (page.length > 0) return { page, position }
   const view = ports.view()
   const [oldest] = view.tail(Number.MAX_SAFE_INTEGER)
-  const end = oldest ? oldest.prev : view.cursor
+  const end = oldest ? before(oldest) : view.cursor
   const second = await ports.ticksAfter(after, limit)
   if (second.length > 0) return { page: second, position }
   return { page: [], position: end, ...(oldest && { oldest }) }
@@ -162,7 +168,7 @@ async function readOlder(count: number, tail: readonly Update[], ports: JoinPort
   const [oldest] = tail
   const page = await ports.ticksBefore(oldest?.id, count - tail.length)
   const last = page.at(-1)
-  if (!last) return { page, position: oldest ? oldest.prev : ports.view().cursor }
+  if (!last) return { page, position: oldest ? before(oldest) : ports.view().cursor }
   // What arrived during the read pushes as much out at the old end: the newest `count` are meant.
   const newer = reach(ports.view(), last.id, count)?.length ?? 0
   return { page: page.slice(Math.max(0, page.length + newer - count)), position: last.id }

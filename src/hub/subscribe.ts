@@ -70,7 +70,7 @@ function grant(session: Session, message: Subscribe, symbols: readonly string[],
     ...fields,
     ...(message.after && { resume: resumeOf(granted, resumes) }),
   })
-  void startAll(granted)
+  void startAll(session, granted)
 }
 
 function adopt(session: Session, subscription: Subscription, { id }: Subscribe, room: { left: number }): boolean {
@@ -102,12 +102,18 @@ function resumeOf(granted: readonly Subscription[], resumes: Resumes): Readonly<
 /** Histories of one request that are read at the same time; what memory holds goes out in this turn. */
 const PARALLEL_STARTS = 4
 
-async function startAll(subscriptions: readonly Subscription[]): Promise<void> {
+/** A subscription whose history cannot be read is over, and its client is told. Never rejects. */
+async function startAll(session: Session, subscriptions: readonly Subscription[]): Promise<void> {
   const left = subscriptions.values()
   const startNext = async () => {
     for (const subscription of left) {
-      const started = subscription.start()
-      if (started) await started
+      try {
+        const started = subscription.start()
+        if (started) await started
+      } catch (error) {
+        session.drop(subscription)
+        session.tell(error, { symbol: subscription.symbol })
+      }
     }
   }
   await Promise.all(Array.from({ length: PARALLEL_STARTS }, startNext))
@@ -135,11 +141,7 @@ function planCandles(session: Session, message: Subscribe): Plan {
 function planTicks(session: Session, message: Subscribe, resumes: Resumes): Plan {
   const { source, topics, limits } = session.context
   const history = Math.min(message.history ?? 0, limits.maxTickHistory)
-  const failed = (subscription: Subscription, error: unknown) => {
-    session.drop(subscription)
-    session.tell(error, { symbol: subscription.symbol })
-  }
-  const shared = { source, topics, outlet: session.connection, failed }
+  const shared = { source, topics, outlet: session.connection }
   return {
     fields: message.after ? {} : { history },
     make: (symbol) => {

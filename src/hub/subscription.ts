@@ -11,7 +11,7 @@ export interface Subscription {
   readonly interval?: number
   /** On ticks: the last id queued for this client; undefined before its history began. */
   readonly cursor?: Cursor | null | undefined
-  /** Sends the snapshot and goes live. Never throws, never rejects. */
+  /** Sends the snapshot and goes live. @throws GatewayError tier_unavailable when its history cannot be read. */
   start(): void | Promise<void>
   /** Nothing is sent any more. Safe to call twice. */
   stop(): void

@@ -14,8 +14,6 @@ export interface TickSubscriptionParts {
   readonly outlet: Outlet
   /** Where to begin; called when the subscription starts. */
   readonly open: (ports: JoinPorts) => Opening | Promise<Opening>
-  /** The history could not be read: the subscription is over and says why. */
-  readonly failed: (subscription: Subscription, error: unknown) => void
 }
 
 /** Every tick of a symbol: history by the join, then live. */
@@ -68,7 +66,8 @@ export class TickSubscription implements Subscription, TickListener, JoinPorts {
       const opened = this.#parts.open(this)
       await follow(opened instanceof Promise ? await opened : opened, this)
     } catch (error) {
-      if (!this.signal.aborted) this.#parts.failed(this, error)
+      // Nobody waits for it any more: what the database said to a subscription that is over is no news.
+      if (!this.signal.aborted) throw error
     }
   }
 

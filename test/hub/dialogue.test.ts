@@ -104,6 +104,13 @@ describe('a connection', () => {
     expect(await client.next()).toMatchObject({ type: 'subscribed', id: 1, symbols: ['BTC', 'ETH'] })
   })
 
+  it('is granted nothing, and told so, when it asks for all symbols of an empty gateway', async () => {
+    const empty = await startHub({ symbols: [] })
+    const client = await empty.connect('?symbols=*')
+    expect(await client.next()).toMatchObject({ type: 'subscribed', symbols: [], streams: {} })
+    await empty.close()
+  })
+
   it.each([
     [{ op: 'subscribe', channel: 'predictions', symbols: ['BTC'] }],
     [{ op: 'subscribe', channel: 'status' }],

@@ -1,3 +1,4 @@
+import { get, type IncomingMessage } from 'node:http'
 import { connect as connectSocket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ConnectedClient } from '../fakes/connected-client.ts'
@@ -135,6 +136,11 @@ describe('an upgrade', () => {
   it('is refused with 503 while the gateway is not ready', async () => {
     const starting = await startHub({ ready: () => false })
     await expect(open(starting.port)).rejects.toThrow('503')
+    const headers = { Connection: 'Upgrade', Upgrade: 'websocket' }
+    const response = await new Promise<IncomingMessage>((resolve) => {
+      get({ port: starting.port, path: '/ws', headers }, resolve)
+    })
+    expect(response.headers['retry-after']).toBe('1')
     await starting.close()
   })
 
