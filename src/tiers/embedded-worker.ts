@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
 import type { WorkerReply, WorkerRequest, WorkerSetup } from './embedded-messages.ts'
+import { PLANNER_SETTINGS } from './planner.ts'
 import { codeOf } from './sqlstate.ts'
 
 /**
@@ -17,6 +18,7 @@ const database = await PGlite.create({
   // An interrupted first start leaves a directory that is begun anew: nothing in it is worth an fsync yet.
   initDbStartParams: ['--no-sync', '--no-instructions'],
 })
+await database.query(PLANNER_SETTINGS)
 
 port.on('message', (request: WorkerRequest | 'close') => {
   if (request === 'close') void database.close().finally(() => port.close())

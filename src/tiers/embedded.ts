@@ -10,13 +10,15 @@ export interface EmbeddedOptions {
   readonly directory: string
   /** Told when the thread ended by itself. */
   readonly report: (error: Error) => void
+  /** The module that is the thread; a test may bring one that dies when told to. */
+  readonly thread?: URL
 }
 
 /**
  * PGlite behind a message port. It has one backend, so there is one connection and everybody queues for it. A thread
  * that died is started again by the next who asks.
  */
-export function createEmbeddedSource({ directory, report }: EmbeddedOptions): ConnectionSource {
+export function createEmbeddedSource({ directory, report, thread }: EmbeddedOptions): ConnectionSource {
   const mutex = createMutex()
   const unlocks = new Map<Connection, () => void>()
   let link: WorkerLink | undefined
@@ -25,10 +27,11 @@ export function createEmbeddedSource({ directory, report }: EmbeddedOptions): Co
   const linked = async () => {
     const unfinished = await prepare(directory)
     if (closing) throw new Error('the embedded database is closed')
-    link ??= startWorker({ directory }, (error) => {
+    const onExit = (error: Error) => {
       link = undefined
       report(error)
-    })
+    }
+    link = startWorker({ directory }, onExit, thread)
     try {
       await link.opened
     } catch (error) {

@@ -2,6 +2,7 @@ import { finished } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { Answer, Connection, ConnectionSource } from './connection.ts'
+import { PLANNER_SETTINGS } from './planner.ts'
 import { isServerAnswer } from './sqlstate.ts'
 
 export interface PostgresqlOptions {
@@ -29,19 +30,30 @@ export function createPostgresqlSource(options: PostgresqlOptions): ConnectionSo
   pool.on('error', options.report)
   pool.on('connect', (client) => client.on('error', options.report))
 
+  const prepared = new WeakSet<pg.PoolClient>()
   const clients = new Map<Connection, PostgresqlConnection>()
   let closing: Promise<void> | undefined
+  const release = (connection: Connection) => {
+    clients.get(connection)?.release()
+    clients.delete(connection)
+  }
   return {
     kind: 'postgresql',
     async acquire() {
-      const connection = new PostgresqlConnection(await pool.connect())
+      const client = await pool.connect()
+      const connection = new PostgresqlConnection(client)
       clients.set(connection, connection)
+      if (prepared.has(client)) return connection
+      try {
+        await connection.query(PLANNER_SETTINGS)
+      } catch (error) {
+        release(connection)
+        throw error
+      }
+      prepared.add(client)
       return connection
     },
-    release(connection) {
-      clients.get(connection)?.release()
-      clients.delete(connection)
-    },
+    release,
     close() {
       closing ??= endPool(pool, clients)
       return closing

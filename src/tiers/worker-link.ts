@@ -21,8 +21,12 @@ interface Waiter {
 const CLOSE_WITHIN_MS = 1_500
 
 /** `onExit` is told when an open database's thread ends unasked, after everything in flight was rejected. */
-export function startWorker(setup: WorkerSetup, onExit: (error: Error) => void): WorkerLink {
-  const worker = new Worker(workerFile(), { workerData: setup, name: 'tickgate-pglite' })
+export function startWorker(
+  setup: WorkerSetup,
+  onExit: (error: Error) => void,
+  file: URL = databaseThread(),
+): WorkerLink {
+  const worker = new Worker(file, { workerData: setup, name: 'tickgate-pglite' })
   const waiting = new Map<number, Waiter>()
   let nextId = 0
   let state: 'opening' | 'open' | 'closing' = 'opening'
@@ -83,7 +87,7 @@ function statementError({ message, code }: WorkerFailure): Error {
 }
 
 /** Node 20 cannot run TypeScript in a worker: from the sources (tests, tsx), the built file is started. */
-function workerFile(): URL {
+function databaseThread(): URL {
   const fromSources = import.meta.url.endsWith('.ts')
   const path = fromSources ? '../../dist/src/tiers/embedded-worker.js' : './embedded-worker.js'
   const file = new URL(path, import.meta.url)

@@ -23,6 +23,8 @@ export interface DatabaseWriterOptions {
   readonly now?: () => number
   /** How long to wait between two tries of a batch. */
   readonly retry?: BackoffBounds
+  /** How long `close` goes on writing, at most. */
+  readonly closeWithinMs?: number
 }
 
 export interface DatabaseWriterStats {
@@ -48,11 +50,9 @@ export interface DatabaseWriter {
   /** Rows not yet committed. */
   readonly backlog: number
   readonly stats: DatabaseWriterStats
-  /** Writes what it can within 3 s; says in the log what it could not. Rows added afterwards are not taken. */
+  /** Writes what it can within `closeWithinMs`, 3 s; says in the log what it could not. Rows added afterwards are not taken. */
   close(): Promise<void>
 }
-
-const CLOSE_WITHIN_MS = 3_000
 
 export function createDatabaseWriter(options: DatabaseWriterOptions): DatabaseWriter {
   return new QueueWriter(options)
@@ -89,6 +89,7 @@ class QueueWriter implements DatabaseWriter {
       onDropped: () => undefined,
       now: Date.now,
       retry: { firstMs: 100, maxMs: 5_000 },
+      closeWithinMs: 3_000,
       ...options,
     }
   }
@@ -135,7 +136,7 @@ class QueueWriter implements DatabaseWriter {
 
   async #finish(): Promise<void> {
     const ended = new AbortController()
-    await Promise.race([this.flush(), pause(CLOSE_WITHIN_MS, ended.signal)])
+    await Promise.race([this.flush(), pause(this.#options.closeWithinMs, ended.signal)])
     ended.abort()
     this.#ending.abort()
     clearTimeout(this.#timer)

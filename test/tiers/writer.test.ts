@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest'
+import { GatewayError } from '../../src/base/errors.ts'
+import type { Batch, Gap } from '../../src/tiers/database.ts'
+import { createDatabaseWriter, type DatabaseWriterOptions } from '../../src/tiers/writer.ts'
+import { BTC, candle, ETH, NOON, update, updates } from './fixtures.ts'
+
+/** A database whose every write waits until the test ends it, well or badly. */
+function createGatedDatabase() {
+  const writes: { readonly batch: Batch; readonly succeed: () => void; readonly fail: (error: unknown) => void }[] = []
+  let arrived = () => {}
+  return {
+    writes,
+    write: (batch: Batch) =>
+      new Promise<void>((succeed, fail) => {
+        writes.push({ batch, succeed, fail })
+        arrived()
+      }),
+    /** Resolves with write number `index` as soon as it has begun. */
+    async begun(index: number) {
+      while (!writes[index]) {
+        await new Promise<void>((resolve) => {
+          arrived = resolve
+        })
+      }
+      return writes[index]
+    },
+  }
+}
+
+const AWAY = new GatewayError('tier_unavailable', 'the database must answer, but it does not')
+const ids = (batch: Batch) => batch.ticks.map(({ update: { id } }) => id)
+
+function createSubject(options: Partial<DatabaseWriterOptions> = {}) {
+  const database = createGatedDatabase()
+  const durable: [string, number][] = []
+  const dropped: Gap[] = []
+  const writer = createDatabaseWriter({
+    database,
+    flushMs: 1,
+    maxRows: 3,
+    retry: { firstMs: 1, maxMs: 2 },
+    onDurable: ({ symbol }, id) => durable.push([symbol, id]),
+    onDropped: (gap) => dropped.push(gap),
+    ...options,
+  })
+  const add = (first: number, last: number) => {
+    for (const each of updates(first, last)) writer.tick(BTC, each)
+  }
+  return { database, durable, dropped, writer, add }
+}
+
+describe('the database writer', () => {
+  it('writes in order, one batch at a time, and says what is durable after the commit only', async () => {
+    const { database, durable, writer, add } = createSubject()
+    add(1, 5)
+    writer.tick(ETH, update(7, { symbol: 'ETH' }))
+    const first = await database.begun(0)
+    expect(ids(first.batch)).toEqual([1, 2, 3])
+    add(6, 6)
+    expect(database.writes).toHaveLength(1)
+    expect(durable).toEqual([])
+    expect(writer.backlog).toBe(7)
+    first.succeed()
+    const second = await database.begun(1)
+    expect(durable).toEqual([['BTC', 3]])
+    expect(ids(second.batch)).toEqual([4, 5, 7])
+    second.succeed()
+    const third = await database.begun(2)
+    expect(ids(third.batch)).toEqual([6])
+    expect(durable.slice(1)).toEqual([
+      ['BTC', 5],
+      ['ETH', 7],
+    ])
+    third.succeed()
+    await writer.flush()
+    expect(writer.backlog).toBe(0)
+    expect(writer.stats).toMatchObject({ written: 7, batches: 3, failures: 0, dropped: 0 })
+  })
+
+  it('keeps a batch that failed and writes it again before anything newer', async () => {
+    const { database, durable, writer, add } = createSubject()
+    add(1, 3)
+    const first = await database.begun(0)
+    add(4, 4)
+    first.fail(AWAY)
+    const again = await database.begun(1)
+    expect(again.batch).toBe(first.batch)
+    expect(durable).toEqual([])
+    again.fail(new Error('anything else that is not a refused row'))
+    ;(await database.begun(2)).succeed()
+    const next = await database.begun(3)
+    expect(ids(next.batch)).toEqual([4])
+    next.succeed()
+    await writer.flush()
+    expect(writer.stats).toMatchObject({ written: 4, failures: 2 })
+  })
+
+  it('goes on after a refused row: the rest of its batch is stored', async () => {
+    const { database, durable, writer, add } = createSubject()
+    add(1, 2)
+    ;(await database.begun(0)).fail(new GatewayError('row_refused', 'a row was left out'))
+    await writer.flush()
+    expect(database.writes).toHaveLength(1)
+    expect(durable).toEqual([['BTC', 2]])
+  })
+
+  it('writes the newest state of a candle only, and each bucket once a batch', async () => {
+    const { database, writer } = createSubject()
+    for (const close of [1, 2, 3]) writer.candle({ instrument: BTC, timeframe: '1m', candle: candle(NOON, { close }) })
+    writer.candle({ instrument: BTC, timeframe: '5m', candle: candle(NOON) })
+    const { batch, succeed } = await database.begun(0)
+    expect(batch.candles.map(({ timeframe, candle: { close } }) => [timeframe, close])).toEqual([
+      ['1m', 3],
+      ['5m', 2],
+    ])
+    succeed()
+    await writer.flush()
+  })
+
+  it('flushes what was added before the call, not what came later', async () => {
+    const { database, writer, add } = createSubject({ flushMs: 60_000 })
+    add(1, 1)
+    writer.gap({ instrument: BTC, from: 8, to: 9, status: 'open', reason: undefined })
+    let flushed = false
+    const flush = writer.flush().then(() => {
+      flushed = true
+    })
+    const first = await database.begun(0)
+    expect(first.batch.gaps).toHaveLength(1)
+    add(2, 2)
+    expect(flushed).toBe(false)
+    first.succeed()
+    await flush
+    expect(writer.backlog).toBe(1)
+    expect(database.writes).toHaveLength(1)
+    const closed = writer.close()
+    ;(await database.begun(1)).succeed()
+    await closed
+  })
+
+  it('lets the oldest ticks leave past the bound, as one gap for one outage, and never a candle', async () => {
+    const { database, dropped, writer, add } = createSubject({ bound: 10, maxRows: 3 })
+    add(1, 3)
+    const first = await database.begun(0)
+    for (let minute = 0; minute < 20; minute += 1) {
+      writer.candle({ instrument: BTC, timeframe: '1m', candle: candle(NOON + minute * 60_000) })
+    }
+    add(4, 18)
+    expect(dropped.map(({ from, to }) => [from, to])).toEqual([4, 5, 6, 7, 8].map((id) => [id, id]))
+    first.succeed()
+    const stored: Batch[] = [first.batch]
+    const flushed = writer.flush()
+    for (let index = 1; index < 8; index += 1) {
+      const { batch, succeed } = await database.begun(index)
+      stored.push(batch)
+      succeed()
+    }
+    await flushed
+    expect(stored.flatMap(ids)).toEqual([1, 2, 3, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18])
+    expect(stored.flatMap(({ candles }) => candles)).toHaveLength(20)
+    expect(stored.flatMap(({ gaps }) => gaps)).toEqual([
+      { instrument: BTC, from: 4, to: 8, status: 'open', reason: 'database backlog' },
+    ])
+    expect(writer.stats.dropped).toBe(5)
+  })
+
+  it('closes after writing what waits, and takes nothing afterwards', async () => {
+    const { database, writer, add } = createSubject({ flushMs: 60_000 })
+    add(1, 5)
+    const closed = writer.close()
+    ;(await database.begun(0)).succeed()
+    ;(await database.begun(1)).succeed()
+    await closed
+    add(6, 9)
+    await writer.close()
+    expect(database.writes.flatMap(({ batch }) => ids(batch))).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('closes within its bound when the database does not answer, and says what it leaves', async () => {
+    const said: object[] = []
+    const log = { warn: (fields: object) => void said.push(fields), info: () => undefined }
+    const { database, writer, add } = createSubject({ log, closeWithinMs: 10 })
+    add(1, 4)
+    await database.begun(0)
+    await writer.close()
+    expect(said).toEqual([{ rows: 4 }])
+  })
+})
