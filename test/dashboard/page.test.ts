@@ -1,24 +1,10 @@
-import { createReadStream, existsSync } from 'node:fs'
-import type { RequestListener } from 'node:http'
-import { basename, extname } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { ScriptedGateway } from '../fakes/scripted-gateway.ts'
 import { describeInBrowser } from '../servers/browser.ts'
+import { serveFiles } from './static-files.ts'
 
 const BUILT = new URL('../../dist/dashboard/', import.meta.url)
-const MEDIA: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
-
-/** Serves the built page, under the gateway's own content security policy where that matters: nothing from elsewhere. */
-const servePage: RequestListener = (request, response) => {
-  const name = basename(request.url ?? '/') || 'index.html'
-  const file = new URL(name, BUILT)
-  if (!existsSync(file)) return void response.writeHead(404).end()
-  response.setHeader('content-type', MEDIA[extname(name)] ?? 'application/octet-stream')
-  response.setHeader('content-security-policy', "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:")
-  createReadStream(file).pipe(response)
-}
-
 describeInBrowser('the dashboard', (executablePath) => {
   let browser: Browser
   let page: Page
@@ -33,7 +19,7 @@ describeInBrowser('the dashboard', (executablePath) => {
   afterAll(() => browser?.close())
 
   beforeEach(async () => {
-    gateway = new ScriptedGateway(['BTC', 'ETH'], servePage)
+    gateway = new ScriptedGateway(['BTC', 'ETH'], serveFiles(BUILT))
     for (let n = 0; n < 90; n++) {
       gateway.publish('BTC', { price: 43_000 + n })
       gateway.publish('ETH', { price: 2_300.25 })
