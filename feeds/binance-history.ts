@@ -94,7 +94,7 @@ async function firstIdFrom(client: BinanceClient, symbol: string, from: number, 
   return high
 }
 
-/** @throws GatewayError feed_broken when the ids do not rise from the one that was asked for: we would go in circles. */
+/** @throws GatewayError feed_broken when ids do not rise from the one that was asked for: we would go in circles. */
 async function askTrades(client: BinanceClient, query: AggTradesQuery, signal: AbortSignal) {
   const page = await client.ask({ name: 'aggTrades', call: (api) => api.aggTrades(query) }, BinanceTrades, signal)
   let least = query.fromId ?? 0
@@ -175,7 +175,7 @@ function toCandle(kline: BinanceKline, exchangeTime: number): Candle {
   }
 }
 
-// --- the rows as binance-api-node names them; its json-bigint makes objects of numbers over 15 digits, refused here ---
+// --- rows as binance-api-node names them; numbers over 15 digits come as its json-bigint's objects: refused here ---
 
 const UnixMs = z.int().nonnegative()
 const Decimal = z.string().min(1).transform(Number).pipe(z.number().nonnegative())

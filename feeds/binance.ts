@@ -6,7 +6,7 @@
 // serverShutdown               end of the socket  feed_broken
 // any other event              not asked for      no tick
 //
-// What the messages mean is here. The rest has a file each, for together they would be 600 lines: how a connection lives
+// What the messages mean is here. The rest has a file each, for together they are 800 lines: how a connection lives
 // (binance-socket.ts), what is asked over REST (binance-symbols.ts, binance-history.ts) and how (binance-client.ts).
 import { GatewayError } from '../src/base/errors.ts'
 import { createPushQueue, type PushQueue } from '../src/base/push.ts'

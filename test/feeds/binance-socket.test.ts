@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type BinanceTimeouts, createBinanceFeed } from '../../feeds/binance.ts'
 import type { Feed, Received } from '../../src/feed.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
-import { runningTimers } from '../fakes/running-timers.ts'
 import { type StreamSource, startStreamSource } from '../fakes/stream-source.ts'
+import { watchTimers } from '../fakes/timer-watch.ts'
 import { aggTradeFrame } from '../fixtures/binance/frames.ts'
 
 let source: StreamSource
@@ -58,7 +58,7 @@ describe('the request', () => {
   })
 
   test('may be given up between two SUBSCRIBEs, and leaves no timer', async () => {
-    const timers = runningTimers()
+    const timers = watchTimers()
     const listening = listen(feedOf(source.url), instruments(...made(450)))
     const peer = await source.nextPeer()
     await peer.nextMessage()
@@ -66,7 +66,7 @@ describe('the request', () => {
     await expect.poll(() => listening.heard.length).toBe(1)
     controller.abort()
     await listening.ended
-    expect(runningTimers()).toBe(timers)
+    expect(await timers.left()).toBe(0)
   })
 
   test('takes a second socket for more than 1024 streams, and is connected when both are', async () => {

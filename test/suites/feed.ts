@@ -5,7 +5,7 @@ import { isGatewayError } from '../../src/base/errors.ts'
 import type { Feed, Received } from '../../src/feed.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
 import type { Cursor, Tick } from '../../src/market/tick.ts'
-import { runningTimers } from '../fakes/running-timers.ts'
+import { watchTimers } from '../fakes/timer-watch.ts'
 
 /** A feed, connected to a source on this machine that says only what the suite has it say. */
 export interface FeedUnderTest<Raw> {
@@ -94,7 +94,7 @@ export function describeFeed<Raw>(
     })
 
     test('ends within 100 ms of an abort, also in silence, and leaves no socket and no timer', async () => {
-      const timers = runningTimers()
+      const timers = watchTimers()
       const { iterable, connected, abort } = listen(made)
       const reading = drain(iterable)
       await connected
@@ -102,7 +102,7 @@ export function describeFeed<Raw>(
       abort()
       await reading
       expect(performance.now() - start).toBeLessThan(ABORT_MS)
-      expect(runningTimers()).toBe(timers)
+      expect(await timers.left()).toBe(0)
       await expect.poll(() => made.connections()).toBe(0)
     })
 
