@@ -22,7 +22,7 @@ afterEach(async () => {
 })
 
 /** Reads until `count` ticks have come, `between` running after each. */
-async function read(ticks: AsyncIterable<ClientTick>, count: number, between?: (tick: ClientTick) => void) {
+async function read(ticks: AsyncIterable<ClientTick>, count: number, between?: (tick: ClientTick) => unknown) {
   const seen: ClientTick[] = []
   if (count === 0) return seen
   for await (const tick of ticks) {
@@ -137,6 +137,49 @@ test('a tick whose prev is not the last id is asked for again, once', async () =
   expect(ids(seen)).toEqual(ids(gateway.ticks('BTC')))
   expect(gateway.subscribes.map(({ after }) => after)).toEqual([undefined, { BTC: seen[0]?.id }])
   expect(types(notices)).toEqual(['connected', 'asked', 'resumed'])
+})
+
+test('a double is dropped by its id, and nothing is asked for', async () => {
+  const { gateway, client } = await scripted(['BTC'])
+  gateway.publish('BTC')
+  const seen = await read(client.ticks(['BTC'], { history: 1 }), 2, (tick) => {
+    if (tick.prev !== null) return
+    gateway.send('ticks', 'BTC', { type: 'tick', symbol: 'BTC', ...gateway.ticks('BTC')[0] })
+    gateway.publish('BTC')
+  })
+  expect(ids(seen)).toEqual(ids(gateway.ticks('BTC')))
+  expect(gateway.subscribes).toHaveLength(1)
+})
+
+test('a part of a history that says ids are gone is told once, and read on from its first row', async () => {
+  const { gateway, client, notices } = await scripted(['BTC'])
+  for (let n = 0; n < 4; n++) gateway.publish('BTC')
+  const rest = gateway.ticks('BTC').slice(2)
+  gateway.answer = ({ id, symbols }, send) => {
+    const resume = { BTC: { state: 'complete' } }
+    send({ type: 'subscribed', id, channel: 'ticks', symbols, streams: { BTC: 'scripted:BTCUSDT' }, resume })
+    const part = { type: 'ws_history', channel: 'ticks', symbol: 'BTC', tier: 'database' }
+    send({ ...part, cursor: rest[1]!.id, ticks: rest, more: false, truncated: true })
+    return true
+  }
+  expect(ids(await read(client.ticks(['BTC'], { after: { BTC: 1 } }), 2))).toEqual(ids(rest))
+  expect(types(notices)).toEqual(['connected', 'resumed', 'truncated'])
+})
+
+test('a symbol that is another stream after a reconnect is told, and its ids begin anew', async () => {
+  const { gateway, client, notices } = await scripted(['BTC'])
+  gateway.publish('BTC')
+  gateway.publish('BTC')
+  gateway.answer = ({ id, symbols, after }, send) => {
+    if (!after) return false
+    const ticks = [{ ...gateway.ticks('BTC')[0], id: 1, prev: null }]
+    send({ type: 'subscribed', id, channel: 'ticks', symbols, streams: { BTC: 'scripted:BTCUSDC' } })
+    send({ type: 'ws_history', channel: 'ticks', symbol: 'BTC', cursor: 1, tier: 'memory', ticks, more: false })
+    return true
+  }
+  const seen = await read(client.ticks(['BTC'], { history: 1 }), 2, (tick) => tick.id > 1 && gateway.cut(4000))
+  expect(seen[1]).toMatchObject({ id: 1, prev: null })
+  expect(notices.at(-1)).toMatchObject({ type: 'replaced', was: 'scripted:BTCUSDT', stream: 'scripted:BTCUSDC' })
 })
 
 test('a hole that asking again does not fill is told, and the stream goes on', async () => {
