@@ -1,7 +1,6 @@
 import { addTrade, flatKline, INTERVAL_MS, type Interval, joinKlines, openTimeOf } from './kline.ts'
 import type { Kline, SimulatedMarket } from './market.ts'
-
-const MINUTE = INTERVAL_MS['1m']
+import { createMinuteLedger, type MinuteStore } from './minute-ledger.ts'
 
 /** Which klines are asked for. Times are open times in Unix ms, both ends included. */
 export interface KlineRange {
@@ -24,102 +23,69 @@ export interface History {
 /** Closed one-second klines kept; a chart shows a thousand. */
 const MAX_SECONDS_KEPT = 10_000
 
-/** Minutes folded by an earlier process, and where to put this one's. */
-export interface MinuteStore {
-  readonly minutes: readonly Kline[]
-  /** Takes minutes that have ended, in order. */
-  keep(minutes: readonly Kline[]): void
-}
-
+/**
+ * Creates the klines of a market: minutes from the ledger, hours from minutes, what is longer from hours, so that all
+ * of them agree; seconds straight from the trades. A closed kline is made once.
+ */
 export function createHistory(market: SimulatedMarket, store?: MinuteStore): History {
-  /** One per minute from the first trade's on, without a hole. */
-  const minutes: Kline[] = [...(store?.minutes ?? [])]
-  let kept = minutes.length
+  const ledger = createMinuteLedger(market, store)
   const closed = new Map<Interval, Map<number, Kline>>()
-  let folded = minutes.length > 0 ? market.idAt(minutes.at(-1)!.openTime + MINUTE) : market.firstId
 
-  const fold = (now: number, budget: number) => {
-    const next = Math.min(market.nextId(now), folded + budget)
-    for (; folded < next; folded += 1) {
-      const trade = market.steps(folded)
-      const openTime = openTimeOf('1m', trade.time)
-      if (minutes.length === 0) minutes.push(flatKline(openTime, trade.priceSteps))
-      for (let last = minutes.at(-1)!; last.openTime < openTime; last = minutes.at(-1)!) {
-        minutes.push(flatKline(last.openTime + MINUTE, last.close))
-      }
-      minutes.push(addTrade(minutes.pop()!, trade))
-    }
-    // A minute with another after it has ended.
-    if (store && kept < minutes.length - 1) {
-      store.keep(minutes.slice(kept, -1))
-      kept = minutes.length - 1
-    }
-  }
-
-  const minuteAt = (openTime: number): Kline => {
-    if (market.past && openTime < market.past.until) return market.past.minute(openTime)
-    const first = minutes[0]
-    // A market's past ends at a whole minute, in which the first trade need not fall.
-    if (!first || openTime < first.openTime) return flatKline(openTime, lastPastPrice())
-    return minutes[(openTime - first.openTime) / MINUTE] ?? flatKline(openTime, minutes.at(-1)!.close)
-  }
-
-  const lastPastPrice = () => (market.past ? market.past.minute(market.past.until - MINUTE).close : 0)
-
-  const secondAt = (openTime: number, now: number): Kline => {
-    const from = market.idAt(openTime)
-    const until = Math.min(market.idAt(openTime + INTERVAL_MS['1s']), market.nextId(now))
-    const before = market.steps(Math.max(market.firstId, from - 1)).priceSteps
-    let kline = flatKline(openTime, before)
-    for (let id = from; id < until; id += 1) kline = addTrade(kline, market.steps(id))
-    return kline
-  }
-
-  /** The first moment with klines of the interval; undefined before anything was listed. */
-  const since = (interval: Interval): number | undefined => {
-    if (interval !== '1s' && market.past) return market.past.from
-    return folded > market.firstId ? openTimeOf(interval, market.steps(market.firstId).time) : undefined
-  }
-
-  const composed = (interval: Interval, openTime: number, clock: number, now: number): Kline => {
-    const part = INTERVAL_MS[interval] > INTERVAL_MS['1h'] ? '1h' : '1m'
-    const end = Math.min(openTime + INTERVAL_MS[interval] - 1, clock)
-    const start = Math.max(openTime, openTimeOf(part, since('1m') ?? openTime))
-    let kline = klineAt(part, start, clock, now)
-    for (let time = start + INTERVAL_MS[part]; time <= end; time += INTERVAL_MS[part]) {
-      kline = joinKlines(kline, klineAt(part, time, clock, now))
-    }
-    return { ...kline, openTime }
-  }
-
-  const klineAt = (interval: Interval, openTime: number, clock: number, now: number): Kline => {
-    if (interval === '1m') return minuteAt(openTime)
+  const klineAt = (interval: Interval, openTime: number, now: number): Kline => {
+    if (interval === '1m') return ledger.at(openTime)
     const known = closed.get(interval) ?? new Map<number, Kline>()
     const remembered = known.get(openTime)
     if (remembered) return remembered
-    const kline = interval === '1s' ? secondAt(openTime, now) : composed(interval, openTime, clock, now)
-    if (openTime + INTERVAL_MS[interval] <= clock) {
+    const kline = interval === '1s' ? secondAt(market, openTime, now) : composedAt(interval, openTime, now)
+    if (openTime + INTERVAL_MS[interval] <= market.clock(now)) {
       closed.set(interval, known.set(openTime, kline))
       if (interval === '1s' && known.size > MAX_SECONDS_KEPT) known.delete(known.keys().next().value!)
     }
     return kline
   }
 
+  const composedAt = (interval: Interval, openTime: number, now: number): Kline => {
+    const part = INTERVAL_MS[interval] > INTERVAL_MS['1h'] ? '1h' : '1m'
+    const end = Math.min(openTime + INTERVAL_MS[interval] - 1, market.clock(now))
+    const start = Math.max(openTime, openTimeOf(part, ledger.since() ?? openTime))
+    let kline = klineAt(part, start, now)
+    for (let time = start + INTERVAL_MS[part]; time <= end; time += INTERVAL_MS[part]) {
+      kline = joinKlines(kline, klineAt(part, time, now))
+    }
+    return { ...kline, openTime }
+  }
+
   const klines = (interval: Interval, { startTime, endTime, limit }: KlineRange, now: number): readonly Kline[] => {
-    fold(now, Number.POSITIVE_INFINITY)
-    const clock = market.clock(now)
-    const listed = since(interval)
+    ledger.fold(now, Number.POSITIVE_INFINITY)
+    const listed = interval === '1s' ? firstSecond(market, now) : ledger.since()
     if (listed === undefined) return []
     const length = INTERVAL_MS[interval]
-    const first = openTimeOf(interval, listed)
+    const clock = market.clock(now)
     const last = openTimeOf(interval, Math.min(clock, endTime ?? clock))
     const asked = startTime === undefined ? last - (limit - 1) * length : openTimeOf(interval, startTime + length - 1)
     const rows: Kline[] = []
-    for (let time = Math.max(first, asked); time <= last && rows.length < limit; time += length) {
-      rows.push(klineAt(interval, time, clock, now))
+    for (
+      let time = Math.max(openTimeOf(interval, listed), asked);
+      time <= last && rows.length < limit;
+      time += length
+    ) {
+      rows.push(klineAt(interval, time, now))
     }
     return rows
   }
 
-  return { klines, fold }
+  return { klines, fold: ledger.fold }
+}
+
+/** Seconds are there from the first trade on. */
+function firstSecond(market: SimulatedMarket, now: number): number | undefined {
+  return market.nextId(now) > market.firstId ? market.steps(market.firstId).time : undefined
+}
+
+function secondAt(market: SimulatedMarket, openTime: number, now: number): Kline {
+  const from = market.idAt(openTime)
+  const until = Math.min(market.idAt(openTime + INTERVAL_MS['1s']), market.nextId(now))
+  let kline = flatKline(openTime, market.steps(Math.max(market.firstId, from - 1)).priceSteps)
+  for (let id = from; id < until; id += 1) kline = addTrade(kline, market.steps(id))
+  return kline
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { describeError } from '../base/errors.ts'
 import { Refusal, readQuery } from './rest-query.ts'
 import { type RestSource, ROUTES } from './rest-routes.ts'
 import type { WeightMeter } from './weight-meter.ts'
@@ -6,8 +7,8 @@ import type { WeightMeter } from './weight-meter.ts'
 /** Answers the exchange's REST API: JSON, with the used weight in a header. */
 export function createRestHandler(source: RestSource, meter: WeightMeter, now: () => number) {
   return (request: IncomingMessage, response: ServerResponse): void => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
-    const route = ROUTES.get(pathname)
+    const [path = '', search = ''] = (request.url ?? '').split('?')
+    const route = ROUTES.get(path)
     if (!route) {
       response.writeHead(404).end()
       return
@@ -17,7 +18,7 @@ export function createRestHandler(source: RestSource, meter: WeightMeter, now: (
       return
     }
     try {
-      const query = readQuery(searchParams, route.parameters)
+      const query = readQuery(new URLSearchParams(search), route.parameters)
       const { used, retryAfterSeconds } = meter.take(route.weight(query), now())
       response.setHeader('X-MBX-USED-WEIGHT', used)
       response.setHeader('X-MBX-USED-WEIGHT-1M', used)
@@ -27,8 +28,9 @@ export function createRestHandler(source: RestSource, meter: WeightMeter, now: (
       }
       send(response, 200, route.answer(query, source, now()))
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      send(response, error.status, { code: error.code, msg: error.message })
+      // Anything else is a fault of the simulator's own; the one who asked is told, as there is nobody else.
+      const { status, code } = error instanceof Refusal ? error : { status: 500, code: -1000 }
+      send(response, status, { code, msg: describeError(error) })
     }
   }
 }

@@ -96,14 +96,18 @@ interface AskedStreams {
 
 /** What is in a URL; undefined when it is not one of the streams'. A name without `@` stands for nothing. */
 function readAskedStreams(url: string): AskedStreams | undefined {
-  const { pathname, searchParams } = new URL(url, 'ws://localhost')
-  const [, root, ...rest] = pathname.split('/')
+  const [path = '', query = ''] = url.split('?')
+  const [, root, ...rest] = path.split('/')
   if (root !== 'ws' && root !== 'stream') return undefined
-  const names = root === 'ws' ? rest.map(decodeURIComponent) : (searchParams.get('streams') ?? '').split('/')
+  // Some clients escape the `@`. Read as a query, since that never throws.
+  const read = (names: string) => (new URLSearchParams(names).get('streams') ?? '').split('/')
+  const names = read(root === 'ws' ? `streams=${rest.join('/')}` : query)
   return { streams: new Set(names.filter((name) => name.includes('@'))), combined: root === 'stream' }
 }
 
 function refuse(socket: Duplex, status: string): void {
+  // Whoever is refused may be gone before the answer: nothing more is to be done.
+  socket.on('error', () => {})
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 

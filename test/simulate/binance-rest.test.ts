@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { createRequire } from 'node:module'
 import type BinanceNamespace from 'binance-api-node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -111,6 +112,18 @@ test('a wrong request gets the error code of the exchange and status 400', async
     expect({ path, status, code: (body as { code: number }).code }).toEqual({ path, status: 400, code })
   }
   expect((await get('klines?symbol=NOPE&interval=1m')).body).toEqual({ code: -1121, msg: 'Invalid symbol.' })
+})
+
+test('a path that is none of the API is not found, however it is spelt', async () => {
+  const status = (path: string) =>
+    new Promise((resolve, reject) => {
+      const asked = { port: simulator.port, host: '127.0.0.1', path }
+      request(asked, (response) => resolve(response.resume().statusCode))
+        .on('error', reject)
+        .end()
+    })
+  for (const path of ['/', '//', '/api/v3', '/api/v3/order', '/%', '/api/v3/klines/'])
+    expect(await status(path)).toBe(404)
 })
 
 test('a halted symbol is known and has no trades', async () => {

@@ -84,6 +84,12 @@ describe('the trade streams', () => {
     for (const { webSocket } of [bare, enveloped]) webSocket.terminate()
   })
 
+  test('may be named with an escaped @, and a name that is none stands for nothing', async () => {
+    const client = await connectStream(`${simulator.streamUrl}/ws/ethusdt%40aggTrade/7/%E0%A4%A`)
+    expect(await client.ask({ method: 'LIST_SUBSCRIPTIONS', id: 1 })).toEqual({ result: ['ethusdt@aggTrade'], id: 1 })
+    client.webSocket.terminate()
+  })
+
   test('reach binance-api-node', async () => {
     const require = createRequire(import.meta.url)
     const { default: createClient } = require('binance-api-node') as { default: (typeof BinanceNamespace)['default'] }
@@ -207,6 +213,7 @@ describe('a connection', () => {
       return error.message
     }
     expect(await status('/live')).toContain('404')
+    expect(await status('//%')).toContain('404')
     const names = Array.from({ length: 1025 }, (_, n) => `s${n}@t`).join('/')
     expect(await status(`/stream?streams=${names}`)).toContain('400')
   })
