@@ -6,7 +6,6 @@ import type { Topics } from './topics.ts'
 /** The part of a pino logger that the hub uses. */
 export interface HubLog {
   debug(fields: object, message: string): void
-  warn(fields: object, message: string): void
   error(fields: object, message: string): void
 }
 

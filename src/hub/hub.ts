@@ -209,4 +209,4 @@ class ClientHub implements Hub {
   }
 }
 
-const SILENT: HubLog = { debug: () => undefined, warn: () => undefined, error: () => undefined }
+const SILENT: HubLog = { debug: () => undefined, error: () => undefined }

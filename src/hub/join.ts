@@ -105,14 +105,12 @@ export async function openAfter(
   waitMs: number,
 ): Promise<{ readonly opening: Opening; readonly resume: Resume }> {
   await arrival(after, ports, waitMs)
-  const complete: Resume = { state: 'complete' }
   const reached = reach(ports.view(), after, 1)
-  const { page, position, oldest } = reached
-    ? { page: [], position: after, oldest: reached[0] }
-    : await readPage(after, ports, 1).then((read) => ({ ...read, oldest: read.page[0] ?? read.oldest }))
-  const resume: Resume = oldest && isCut(after, oldest) ? { state: 'truncated', oldest: oldest.id } : complete
-  // The row of the probe is read again with its page: pages of many symbols are not held while the verdicts come in.
-  return { opening: { page: [], position: page.length > 0 ? after : position, held: after }, resume }
+  // One row decides. It is read again with its page: the pages of many symbols are not held while the verdicts come in.
+  const { page, position, oldest } = reached ? { page: reached, position: after } : await readPage(after, ports, 1)
+  const next = page[0] ?? oldest
+  const resume: Resume = next && isCut(after, next) ? { state: 'truncated', oldest: next.id } : { state: 'complete' }
+  return { opening: { page: [], position, held: after }, resume }
 }
 
 // --- the steps ---
@@ -142,16 +140,19 @@ function sendMore(rows: readonly Update[], tier: TierName, held: Cursor | undefi
   return cursor
 }
 
+/** What follows `position`; if nothing does, `oldest` is the first tick of the tail, and `position` just before it. */
+interface Page {
+  readonly page: readonly Update[]
+  readonly position: Cursor | null
+  readonly oldest?: Update
+}
+
 /**
  * The database's next page after `position`, which memory's tail did not reach when this was called. An empty page is
  * the proof that nothing is between there and the tail, as the tail held all that was not yet durable. But the tail has
  * moved on during the read; so it is looked at and the database is asked once more, and only then is that end believed.
  */
-async function readPage(
-  position: Cursor | null,
-  ports: ReadPorts,
-  limit = PART_ROWS,
-): Promise<{ readonly page: readonly Update[]; readonly position: Cursor | null; readonly oldest?: Update }> {
+async function readPage(position: Cursor | null, ports: ReadPorts, limit = PART_ROWS): Promise<Page> {
   const after = position ?? -1
   const page = await ports.ticksAfter(after, limit)
   if (page.length > 0) return { page, position }

@@ -5,7 +5,7 @@ import type { Cursor } from '../market/tick.ts'
 import { CLOSE, type CloseReason, MESSAGE_TOO_BIG } from '../wire/close-codes.ts'
 import { type Decoded, decode } from '../wire/codec.ts'
 import { encode } from '../wire/encode.ts'
-import { toErrorMessage } from '../wire/error-message.ts'
+import { type ErrorContext, toErrorMessage } from '../wire/error-message.ts'
 import { encodeFrame } from '../wire/frame.ts'
 import type { ServerMessage } from '../wire/messages.ts'
 import { Connection } from './connection.ts'
@@ -50,6 +50,13 @@ export class Session {
 
   send(message: ServerMessage): void {
     this.connection.send(encodeFrame(encode(message)))
+  }
+
+  /** Answers with an error. What is not ours is logged, and told as `internal`. */
+  tell(error: unknown, about: ErrorContext): void {
+    const message = toErrorMessage(error, about)
+    if (message.code === 'internal') this.context.log.error({ err: error, symbol: about.symbol }, 'request failed')
+    this.send(message)
   }
 
   close(reason: CloseReason): void {
@@ -132,16 +139,6 @@ export class Session {
       }
     }
     this.#answering = false
-  }
-
-  /** Answers with an error. What is not ours is logged, and told as `internal`. */
-  tell(
-    error: unknown,
-    about: { readonly id?: Decoded['id']; readonly symbol?: string; readonly retry?: boolean },
-  ): void {
-    const message = toErrorMessage(error, about)
-    if (message.code === 'internal') this.context.log.error({ err: error, symbol: about.symbol }, 'request failed')
-    this.send(message)
   }
 
   #end(): void {

@@ -53,11 +53,10 @@ function refuseUnknown(session: Session, { id, symbols = [] }: Subscribe): reado
 /** Makes the subscriptions, says so, and starts them: in one turn, so that nothing of them comes before the answer. */
 function grant(session: Session, message: Subscribe, symbols: readonly string[], resumes: Resumes): void {
   const { fields, make } = PLANS[message.channel ?? 'candles'](session, message, resumes)
-  const room = { left: session.context.limits.maxSubscriptions - session.subscriptions.size }
   const granted = symbols
     .filter((symbol) => !resumes.has(symbol) || resumes.get(symbol))
     .map(make)
-    .filter((subscription) => adopt(session, subscription, message, room))
+    .filter((subscription) => adopt(session, subscription, message))
   // Every symbol that was named has had its error then; `*` of an empty gateway is granted as what it is, nothing.
   if (granted.length === 0 && !message.symbols?.includes('*')) return
 
@@ -73,14 +72,15 @@ function grant(session: Session, message: Subscribe, symbols: readonly string[],
   void startAll(session, granted)
 }
 
-function adopt(session: Session, subscription: Subscription, { id }: Subscribe, room: { left: number }): boolean {
+/** Whether it fits within the limit of its connection; replacing one always does. */
+function adopt(session: Session, subscription: Subscription, { id }: Subscribe): boolean {
+  const { maxSubscriptions } = session.context.limits
   const isNew = !session.subscriptions.has(subscriptionKey(subscription))
-  if (isNew && room.left <= 0) {
-    const text = `a connection must have at most ${session.context.limits.maxSubscriptions} subscriptions`
+  if (isNew && session.subscriptions.size >= maxSubscriptions) {
+    const text = `a connection must have at most ${maxSubscriptions} subscriptions`
     session.send(errorMessage('limit_exceeded', text, { id, symbol: subscription.symbol }))
     return false
   }
-  if (isNew) room.left -= 1
   session.adopt(subscription)
   return true
 }

@@ -18,10 +18,5 @@ export interface CloseReason {
   readonly reason: string
 }
 
-/** A message over the limit: ws itself closes with it. */
+/** A message over the limit: ws itself closes with it (RFC 6455, section 7.4.1). */
 export const MESSAGE_TOO_BIG = 1009
-
-/** Whether a client that was closed with `code` should come back. Codes that are not the gateway's are accidents: yes. */
-export function mayReconnect(code: number): boolean {
-  return !(code >= 4500 && code <= 4999) && code !== MESSAGE_TOO_BIG
-}

@@ -114,10 +114,10 @@ describe('channel prices', () => {
   })
 
   it('counts for each client what that client skipped', async () => {
-    const early = await server.connect('?symbols=BTC&channel=prices&interval=100')
+    const early = await server.connect('?symbols=BTC&channel=prices&interval=500')
     await early.nextOfType('subscribed')
     server.publish('BTC', 3)
-    const late = await server.connect('?symbols=BTC&channel=prices&interval=100')
+    const late = await server.connect('?symbols=BTC&channel=prices&interval=500')
     expect(await late.nextOfType('price')).toMatchObject({ id: 102, skipped: 0 })
     server.publish('BTC', 2)
     expect(await early.nextOfType('price')).toMatchObject({ id: 104, skipped: 4 })

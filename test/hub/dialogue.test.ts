@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ConnectedClient } from '../fakes/connected-client.ts'
 import { type HubServer, startHub } from '../fakes/hub-server.ts'
 
 let server: HubServer
@@ -9,7 +10,6 @@ afterEach(() => server.close())
 
 describe('a connection', () => {
   it('is welcomed first, with the protocol and its limits', async () => {
-    const { ConnectedClient } = await import('../fakes/connected-client.ts')
     const client = await ConnectedClient.open(`ws://127.0.0.1:${server.port}/ws?symbols=BTC`)
     expect(await client.next()).toEqual({
       type: 'welcome',

@@ -107,7 +107,7 @@ describe('a hostile client', () => {
   })
 
   it('that does not answer pings is closed with 4009', async () => {
-    const pinging = await startHub({ limits: { pingMs: 20 } })
+    const pinging = await startHub({ limits: { pingMs: 50 } })
     const socket = connectSocket(pinging.port, '127.0.0.1')
     socket.write(HANDSHAKE)
     const reason = 'no pong'
