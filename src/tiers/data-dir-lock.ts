@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { GatewayError } from '../base/errors.ts'
+import { describeError, GatewayError } from '../base/errors.ts'
 import { codeOf } from './sqlstate.ts'
 
 export interface DataDirLock {
@@ -27,13 +27,29 @@ const START_TIME_FIELD = 22 - 4
  * Makes `directory` if it is not there and takes its lock: one process at a time. The lock of a process that is gone
  * is taken over.
  *
- * @throws GatewayError data_dir_locked naming the process that runs there.
+ * @throws GatewayError data_dir_locked naming the process that runs there; config_invalid when nothing can be written
+ * there.
  */
 export async function lockDataDir(directory: string): Promise<DataDirLock> {
-  await mkdir(directory, { recursive: true })
   const file = join(directory, LOCK_FILE)
   const self: Holder = { pid: process.pid, startTime: (await startTimeOf(process.pid)) ?? null }
   const text = `${JSON.stringify(self)}\n`
+  try {
+    await mkdir(directory, { recursive: true })
+    await take(directory, file, text)
+  } catch (error) {
+    if (error instanceof GatewayError) throw error
+    const message = `DATA_DIR must be a directory the gateway can write, but: ${describeError(error)}`
+    throw new GatewayError('config_invalid', message, { cause: error })
+  }
+  return {
+    async release() {
+      if ((await read(file)) === text) await rm(file, { force: true })
+    },
+  }
+}
+
+async function take(directory: string, file: string, text: string): Promise<void> {
   while (!(await create(file, text))) {
     const found = await read(file)
     if (found === undefined) continue
@@ -42,12 +58,7 @@ export async function lockDataDir(directory: string): Promise<DataDirLock> {
       const who = holder ? `process ${holder.pid} runs there` : 'another process is starting there'
       throw new GatewayError('data_dir_locked', `the data directory ${directory} must be free, but ${who}`)
     }
-    if (await takeOver(file, found, text)) break
-  }
-  return {
-    async release() {
-      if ((await read(file)) === text) await rm(file, { force: true })
-    },
+    if (await takeOver(file, found, text)) return
   }
 }
 

@@ -42,7 +42,11 @@ export interface Database {
   /** Every instrument ever registered. */
   instruments(): Promise<readonly Instrument[]>
 
-  /** Commits the batch; when it resolves, the rows survive a crash of this process. */
+  /**
+   * Commits the batch; when it resolves, the rows survive a crash of this process. A row that can never be stored (a
+   * time outside of the calendar, a price that is no number) does not hold the others up: they are committed first.
+   * @throws GatewayError row_refused about such a row, unless the database was opened with someone to tell.
+   */
   write(batch: Batch): Promise<void>
 
   /** The id of the newest stored tick. */

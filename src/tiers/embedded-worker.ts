@@ -15,8 +15,9 @@ const setup = workerData as WorkerSetup
 
 const database = await PGlite.create({
   dataDir: setup.directory,
-  // An interrupted first start leaves a directory that is begun anew: nothing in it is worth an fsync yet.
-  initDbStartParams: ['--no-sync', '--no-instructions'],
+  // An interrupted first start leaves a directory that is begun anew: nothing in it is worth an fsync yet. The system's
+  // file cache is behind the buffers, so a quarter of the usual is as fast and saves 100 MB.
+  initDbStartParams: ['--no-sync', '--no-instructions', '--set=shared_buffers=32MB'],
 })
 await database.query(PLANNER_SETTINGS)
 

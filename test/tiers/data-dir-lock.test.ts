@@ -72,6 +72,11 @@ describe('the lock of the data directory', () => {
     }
   })
 
+  it('says what must be when the directory cannot be made', async () => {
+    await writeFile(join(root, 'a'), 'a file')
+    await expect(lockDataDir(directory)).rejects.toMatchObject({ code: 'config_invalid' })
+  })
+
   it('does not remove the lock of another', async () => {
     const lock = await lockDataDir(directory)
     const other = JSON.stringify({ pid: 1, startTime: '1' })
