@@ -35,7 +35,7 @@ export interface MarketFacts {
 export interface SimulatedMarket extends MarketFacts {
   /** The oldest id there is. */
   readonly firstId: number
-  /** One past the newest trade at wall time `now`: what the exchange has seen happen so far. */
+  /** One past the newest trade at wall time `now`: what the exchange has seen happen so far. Never falls. */
   nextId(now: number): number
   /** The first id whose trade happens at or after `time` (exchange's clock), whether it has happened yet or not. */
   idAt(time: number): number

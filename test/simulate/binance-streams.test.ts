@@ -107,7 +107,7 @@ describe('the trade streams', () => {
   })
 })
 
-describe('without end speed', () => {
+describe('at full speed', () => {
   test('trades come as fast as they are taken, each one once', async () => {
     const fast = await startBinanceSimulator({ rate: 'max' })
     const client = await connectStream(`${fast.streamUrl}/ws/btcusdt@aggTrade`)
@@ -138,6 +138,16 @@ test('klines are pushed while they grow and once more when they are closed', asy
   const [row] = (await response.json()) as readonly unknown[][]
   const { o, h, l, c, v, q, n, V, Q } = closed!.k
   expect([o, h, l, c, v, q, n, V, Q]).toEqual([1, 2, 3, 4, 5, 7, 8, 9, 10].map((field) => row![field]))
+  client.webSocket.terminate()
+})
+
+test('no closed kline is left out, however late the push comes', async () => {
+  const client = await connectStream(`${simulator.streamUrl}/ws/btcusdt@kline_1s`)
+  await client.received(1)
+  wall += 5_300
+  const pushed = (await client.received(7)) as readonly { k: { t: number; x: boolean } }[]
+  const closed = pushed.slice(1).filter(({ k }) => k.x)
+  expect(closed.map(({ k }) => k.t)).toEqual([0, 1, 2, 3, 4].map((second) => BIRTH + second * 1_000))
   client.webSocket.terminate()
 })
 
