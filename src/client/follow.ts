@@ -61,8 +61,7 @@ function refuse<Item>(
     return
   }
   if (error.symbol === undefined) throw new GatewayError(error.code, error.message)
-  if (symbols.delete(error.symbol)) {
-    onNotice({ type: 'refused', symbol: error.symbol, code: error.code, message: error.message })
-  }
+  const known = symbols.delete(error.symbol)
   if (symbols.size === 0) throw new GatewayError(error.code, error.message)
+  if (known) onNotice({ type: 'refused', symbol: error.symbol, code: error.code, message: error.message })
 }

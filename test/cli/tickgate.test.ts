@@ -148,7 +148,7 @@ describe('tail', () => {
     const { url } = await scripted(['BTC'])
     const { ended, heard } = tickgate('tail', 'NOPE', '--url', url)
     expect(await ended).toBe(1)
-    expect(heard.err).toContain('NOPE')
+    expect(lines(heard.err)).toEqual([expect.stringContaining('connected'), expect.stringContaining('NOPE')])
     expect(heard.out).toBe('')
   })
 
