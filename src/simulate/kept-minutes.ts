@@ -9,7 +9,10 @@ const FILE = 'minutes.ndjson'
 const ROW = z.tuple([
   z.string(),
   z.number(),
-  ...([z.number(), z.number(), z.number(), z.number()] as const),
+  z.number(),
+  z.number(),
+  z.number(),
+  z.number(),
   z.number(),
   z.string(),
   z.number(),
