@@ -1,5 +1,5 @@
 import { type BackoffBounds, fullJitterMs, pause } from '../base/backoff.ts'
-import { describeError, isGatewayError } from '../base/errors.ts'
+import { describeError, GatewayError, isGatewayError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type Instrument, streamName } from '../market/instrument.ts'
 import type { Cursor, Update } from '../market/tick.ts'
@@ -45,7 +45,10 @@ export interface DatabaseWriter {
   /** Until it is flushed, the newest row of a bucket replaces the one before. */
   candle(row: CandleRow): void
   gap(gap: Gap): void
-  /** Resolves when everything added before the call is committed (or has left at the bound). */
+  /**
+   * Resolves when everything added before the call is committed (or has left at the bound).
+   * @throws GatewayError tier_unavailable when `close` gave up before.
+   */
   flush(): Promise<void>
   /** Rows not yet committed. */
   readonly backlog: number
@@ -64,6 +67,7 @@ interface FlushWaiter {
   readonly candles: number
   readonly gaps: number
   done(): void
+  fail(error: GatewayError): void
 }
 
 class QueueWriter implements DatabaseWriter {
@@ -123,8 +127,9 @@ class QueueWriter implements DatabaseWriter {
 
   flush(): Promise<void> {
     if (this.backlog === 0) return Promise.resolve()
-    return new Promise((done) => {
-      this.#waiters.push({ ticks: this.#ticks.added, candles: this.#candles.added, gaps: this.#gaps.added, done })
+    return new Promise((done, fail) => {
+      const [ticks, candles, gaps] = [this.#ticks.added, this.#candles.added, this.#gaps.added]
+      this.#waiters.push({ ticks, candles, gaps, done, fail })
       this.#startDraining()
     })
   }
@@ -140,7 +145,11 @@ class QueueWriter implements DatabaseWriter {
     ended.abort()
     this.#ending.abort()
     clearTimeout(this.#timer)
-    if (this.backlog > 0) this.#options.log?.warn({ rows: this.backlog }, 'rows left unwritten at close')
+    if (this.backlog === 0) return
+    this.#options.log?.warn({ rows: this.backlog }, 'rows left unwritten at close')
+    const error = new GatewayError('tier_unavailable', 'a flush must be over before the close, but rows were left')
+    for (const waiter of this.#waiters) waiter.fail(error)
+    this.#waiters = []
   }
 
   /** On the path of every tick: two comparisons unless something is to be done. */

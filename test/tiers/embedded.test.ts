@@ -85,7 +85,7 @@ describe('the thread of the embedded database', () => {
 })
 
 describe('the embedded database', () => {
-  it('begins anew after a first start that was cut off', async () => {
+  it('begins anew after a first start that was cut off', { timeout: 60_000 }, async () => {
     const dataDir = join(root, 'data')
     await mkdir(join(dataDir, 'pglite'), { recursive: true })
     await writeFile(join(dataDir, 'pglite', 'PG_VERSION'), '18\n')

@@ -182,7 +182,9 @@ describe('the database writer', () => {
     const { database, writer, add } = createSubject({ log, closeWithinMs: 10 })
     add(1, 4)
     await database.begun(0)
+    const flush = expect(writer.flush()).rejects.toMatchObject({ code: 'tier_unavailable' })
     await writer.close()
+    await flush
     expect(said).toEqual([{ rows: 4 }])
   })
 })
