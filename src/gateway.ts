@@ -92,8 +92,11 @@ async function start(
     database,
     log,
     onDurable: ({ symbol }, id) => memory.stream(symbol)?.durable(id),
-    onDropped: (gap) =>
-      log.error({ stream: streamName(gap.instrument), from: gap.from, to: gap.to }, 'ticks not stored'),
+    onDropped({ instrument, from, to }) {
+      // They will never be durable: memory would keep them for ever.
+      memory.stream(instrument.symbol)?.durable(to)
+      log.error({ stream: streamName(instrument), from, to }, 'ticks not stored')
+    },
   })
   onClose(() => writer.close())
 
