@@ -6,6 +6,9 @@
 export const FRACTION_SCALE = 1e8
 const FRACTION_DIGITS = 8
 
+/** Looked up, as `10 ** digits` is computed anew each time: it was half the price of a split. */
+const POWERS_OF_TEN: readonly number[] = Array.from({ length: 23 }, (_, digits) => 10 ** digits)
+
 /** Where the two parts of an amount are left by `splitAmount` and `splitProduct`: read at once, before the next call. */
 export interface Amount {
   whole: number
@@ -15,7 +18,7 @@ export interface Amount {
 /** Splits a decimal, as the source printed it, into its parts. `digits`: decimals of its step; finer values keep 8. */
 export function splitAmount(value: number, digits: number, into: Amount): void {
   const whole = Math.floor(value)
-  const step = 10 ** Math.min(digits, FRACTION_DIGITS)
+  const step = powerOfTen(Math.min(digits, FRACTION_DIGITS))
   const fraction = Math.round((value - whole) * step) * (FRACTION_SCALE / step)
   into.whole = whole
   into.fraction = joinAmount(whole, fraction) === value ? fraction : Math.round((value - whole) * FRACTION_SCALE)
@@ -24,8 +27,8 @@ export function splitAmount(value: number, digits: number, into: Amount): void {
 
 /** Splits price * size without rounding, for prices and sizes on their steps; finer ones are cut at 10^-8. */
 export function splitProduct(price: number, priceDigits: number, size: number, sizeDigits: number, into: Amount): void {
-  const priceStep = 10 ** priceDigits
-  const sizeStep = 10 ** sizeDigits
+  const priceStep = powerOfTen(priceDigits)
+  const sizeStep = powerOfTen(sizeDigits)
   const priceUnits = Math.round(price * priceStep)
   const sizeUnits = Math.round(size * sizeStep)
   const product = priceUnits * sizeUnits
@@ -53,6 +56,10 @@ export function addAmount(sum: Amount, { whole, fraction }: Readonly<Amount>): v
   sum.whole += whole
   sum.fraction += fraction
   carry(sum)
+}
+
+function powerOfTen(digits: number): number {
+  return POWERS_OF_TEN[digits] ?? 10 ** digits
 }
 
 function eightDecimals(value: number): bigint {
