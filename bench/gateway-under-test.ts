@@ -10,7 +10,7 @@ import { createOwnDatabase } from './own-database.ts'
 export const SOURCE = z.object({ streamUrl: z.string(), restUrl: z.string(), symbols: z.array(z.string()) })
 export type Source = z.infer<typeof SOURCE>
 
-const PLACE = z.object({ url: z.string(), databaseThread: z.number() })
+const PLACE = z.object({ url: z.string(), databaseThread: z.number().optional() })
 
 export interface GatewayUnderTest {
   readonly url: string
@@ -52,7 +52,8 @@ export async function startGatewayUnderTest(source: Source, place: GatewayPlace)
   }
   try {
     const { url, databaseThread } = await child.ask({ ask: 'where' }, PLACE)
-    if (databaseThread > 0 && place.databaseCore !== undefined) pinThread(databaseThread, place.databaseCore)
+    const { databaseCore } = place
+    if (databaseThread !== undefined && databaseCore !== undefined) pinThread(databaseThread, databaseCore)
     return { url, child, stop }
   } catch (error) {
     await stop()

@@ -27,16 +27,17 @@ const { memory, writer } = gateway
 if (!setup.store) dropRows(gateway)
 await gateway.ready
 const began = position()
+const databaseThread = config.databaseUrl ? undefined : busiestNewThread()
 
 converse(
   {
-    where: () => ({ url: gateway.url, databaseThread: config.databaseUrl ? 0 : busiestNewThread() }),
+    where: () => ({ url: gateway.url, databaseThread }),
     meter: async ({ warmTrades, trades }) => {
-      const stretch = meterStretch(() => position() - began, warmTrades, trades)
+      const stretch = meterStretch(() => position() - began, warmTrades, trades, databaseThread)
       const before = { at: performance.now(), written: writer.stats.written }
-      const { trades: counted, seconds, busy } = await stretch
+      const metered = await stretch
       const storedPerSecond = ((writer.stats.written - before.written) / (performance.now() - before.at)) * 1_000
-      return { trades: counted, seconds, busy, storedPerSecond, backlog: writer.backlog }
+      return { ...metered, storedPerSecond, backlog: writer.backlog }
     },
     watch: async ({ ms }) => {
       const delay = monitorEventLoopDelay({ resolution: 1 })
@@ -65,9 +66,9 @@ function position(): number {
 }
 
 /** The database's, which has made the files of its directory by now. */
-function busiestNewThread(): number {
+function busiestNewThread(): number | undefined {
   const made = threads().filter((thread) => !threadsBefore.has(thread))
-  return made.toSorted((a, b) => (cpuSecondsOf(b) ?? 0) - (cpuSecondsOf(a) ?? 0))[0] ?? 0
+  return made.toSorted((a, b) => (cpuSecondsOf(b) ?? 0) - (cpuSecondsOf(a) ?? 0))[0]
 }
 
 function dropRows({ writer, memory }: Gateway): void {

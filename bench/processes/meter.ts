@@ -1,27 +1,31 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** A stretch of work: how many trades, in how much wall time, and how much of it the main thread was busy (0 to 1). */
+/** A stretch of work: how many trades, in how much wall time, with how much computing. */
 export interface Stretch {
   readonly trades: number
   readonly seconds: number
-  readonly busy: number
+  /** Of all threads of this process but the one left out. */
+  readonly cpuSeconds: number
 }
 
 const LOOK_EVERY_MS = 2
 
-/** Resolves when `count` has reached `until`, with the stretch from `from` to there. */
-export function meterStretch(count: () => number, from: number, until: number): Promise<Stretch> {
+/** Resolves when `count` has reached `until`, with the stretch from `from` to there; `leftOut` is a thread's id. */
+export function meterStretch(count: () => number, from: number, until: number, leftOut?: number): Promise<Stretch> {
   let start: Moment | undefined
   return new Promise((resolve) => {
     const timer = setInterval(() => {
       const counted = count()
       if (counted < from) return
-      start ??= momentAt(counted)
+      start ??= momentAt(counted, leftOut)
       if (counted < until) return
       clearInterval(timer)
-      const end = momentAt(counted)
-      const seconds = end.at - start.at
-      resolve({ trades: counted - start.counted, seconds, busy: (end.cpuSeconds - start.cpuSeconds) / seconds })
+      const end = momentAt(counted, leftOut)
+      resolve({
+        trades: end.counted - start.counted,
+        seconds: end.at - start.at,
+        cpuSeconds: end.cpuSeconds - start.cpuSeconds,
+      })
     }, LOOK_EVERY_MS)
   })
 }
@@ -32,8 +36,10 @@ interface Moment {
   readonly cpuSeconds: number
 }
 
-function momentAt(counted: number): Moment {
-  return { counted, at: performance.now() / 1_000, cpuSeconds: cpuSecondsOf(process.pid) ?? cpuSecondsOfProcess() }
+function momentAt(counted: number, leftOut: number | undefined): Moment {
+  const { user, system } = process.cpuUsage()
+  const cpuSeconds = (user + system) / 1e6 - (leftOut === undefined ? 0 : (cpuSecondsOf(leftOut) ?? 0))
+  return { counted, at: performance.now() / 1_000, cpuSeconds }
 }
 
 /** Linux counts in ticks of 10 ms. */
@@ -58,9 +64,4 @@ export function threads(): readonly number[] {
   } catch {
     return []
   }
-}
-
-function cpuSecondsOfProcess(): number {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1e6
 }
