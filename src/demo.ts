@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Config, loadConfig } from './config.ts'
-import type { Gateway } from './gateway.ts'
+import type { Gateway, ServingGateway } from './gateway.ts'
 import { type BinanceSimulator, startBinanceSimulator } from './simulate/binance.ts'
 
 export interface DemoOptions {
@@ -33,7 +33,7 @@ const BIN = fileURLToPath(new URL('./cli/tickgate.js', import.meta.url))
 export async function startDemo(
   options: DemoOptions,
   env: Readonly<Record<string, string | undefined>>,
-  start: (config: Config) => Promise<Gateway>,
+  start: (config: Config, onServing: (gateway: ServingGateway) => void) => Promise<Gateway>,
 ): Promise<Demo> {
   const began = performance.now()
   const directory = await demoDirectory(options, env.DATA_DIR ?? './data')
@@ -47,9 +47,10 @@ export async function startDemo(
     speed: options.speed,
   })
   try {
-    const gateway = await start(demoConfig(options, env, directory, simulator))
-    process.stdout.write(describePlaces(gateway, directory))
-    void gateway.ready.then(() => process.stdout.write(describeFirstTick(gateway, performance.now() - began)))
+    const gateway = await start(demoConfig(options, env, directory, simulator), (serving) => {
+      process.stdout.write(describePlaces(serving, directory))
+      void serving.ready.then(() => process.stdout.write(describeFirstTick(serving, performance.now() - began)))
+    })
     return {
       async close() {
         await gateway.close()
@@ -94,7 +95,7 @@ function symbolsOf({ markets }: BinanceSimulator, count: number): string {
   return trading.map(({ baseAsset, symbol }) => `${baseAsset}=${symbol}`).join(',')
 }
 
-function describePlaces({ url }: Gateway, directory: string): string {
+function describePlaces({ url }: ServingGateway, directory: string): string {
   const bin = relative(process.cwd(), BIN)
   const command = /\s/.test(bin) ? `"${bin}"` : bin
   return [
@@ -112,7 +113,7 @@ function describePlaces({ url }: Gateway, directory: string): string {
   ].join('\n')
 }
 
-function describeFirstTick({ memory }: Gateway, tookMs: number): string {
+function describeFirstTick({ memory }: ServingGateway, tookMs: number): string {
   const latest = [...memory.streams()].map((stream) => stream.latest).find((update) => update !== undefined)
   const tick = latest === undefined ? 'no tick yet' : `${latest.symbol} ${latest.price}`
   return `ready after ${(tookMs / 1000).toFixed(1)} s: ${tick}\n`

@@ -3,29 +3,31 @@ import type { Log } from './base/log.ts'
 import { VERSION } from './base/version.ts'
 import type { Config } from './config.ts'
 import type { Feed } from './feed.ts'
+import { startFeeds } from './feed-side.ts'
 import { createHttpServer } from './http/server.ts'
 import { createHub, type Hub } from './hub/hub.ts'
 import { sameOriginOrLoopback } from './hub/origin.ts'
 import type { HubSource } from './hub/source.ts'
-import { createDelivery } from './ingest.ts'
 import { keepCandles } from './keep-candles.ts'
-import { type Instrument, streamName } from './market/instrument.ts'
-import type { Hole } from './market/sequencer.ts'
-import { FeedRun, type RunFeedPorts } from './run-feed.ts'
-import { lockDataDir } from './tiers/data-dir-lock.ts'
+import { streamName } from './market/instrument.ts'
+import { createHubSource, listInstruments } from './read-side.ts'
 import type { Database } from './tiers/database.ts'
+import { openDatabaseTier } from './tiers/database-tier.ts'
 import { MemoryTier } from './tiers/memory.ts'
-import { openDatabase } from './tiers/open-database.ts'
 import { createDatabaseWriter, type DatabaseWriter } from './tiers/writer.ts'
 
-export interface Gateway {
+/** A gateway that clients can reach. */
+export interface ServingGateway {
   /** Where a browser on this machine finds it: `http://127.0.0.1:8080`. */
   readonly url: string
   readonly memory: MemoryTier
   readonly writer: DatabaseWriter
   readonly hub: Hub
-  /** Resolves when the start is over: every feed stands where its live ticks join, or MAX_WARM_UP_MS have passed. */
+  /** Resolves when the warm-up is over: until then clients are told to come back. */
   readonly ready: Promise<void>
+}
+
+export interface Gateway extends ServingGateway {
   /** Ends everything in the reverse order of its start; what was received is stored first. Safe to call twice. */
   close(): Promise<void>
 }
@@ -36,17 +38,17 @@ export interface GatewayOptions {
   /** Where the built page is. */
   readonly dashboardDirectory: string
   readonly log: Log
+  /** Told as soon as clients can connect: a new embedded database may still be in the making then. */
+  readonly onServing?: (gateway: ServingGateway) => void
   /** Aborting it while the gateway starts gives the start up: it rejects with the signal's reason. */
   readonly stop?: AbortSignal
   readonly now?: () => number
 }
 
-/** Past it the gateway serves what it has, whatever the sources do. */
-const MAX_WARM_UP_MS = 10_000
+type OnClose = (closer: () => Promise<void>) => void
 
 /**
- * Builds the gateway and starts it. Resolves when the database is open and the feeds run; clients are served once it is
- * `ready`.
+ * Builds the gateway and starts it. Resolves when the database is open and the feeds run.
  * @throws GatewayError port_taken, data_dir_locked, config_invalid, tier_unavailable; nothing is left running then.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -64,31 +66,53 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-async function start(
-  options: GatewayOptions,
-  onClose: (closer: () => Promise<void>) => void,
-): Promise<Omit<Gateway, 'close'>> {
-  const { config, feeds, dashboardDirectory, log, now = Date.now } = options
+async function start(options: GatewayOptions, onClose: OnClose): Promise<ServingGateway> {
+  const { config, feeds, log, stop, onServing, now = Date.now } = options
   const memory = new MemoryTier()
-  const waitingFor = new Set(['the database', ...feeds.map(({ name }) => `feed ${name}`)])
-  const readiness = () => ({
-    ready: waitingFor.size === 0,
-    reasons: [...waitingFor].map((name) => `${name} is warming up`),
-  })
+  let reasons: () => readonly string[] = () => ['the database is being opened']
+  const isReady = () => reasons().length === 0
 
   // First of all the port: a taken one is the likeliest problem, and the quickest to tell.
   const http = await createHttpServer({
     host: config.host,
     port: config.port,
-    readiness,
+    readiness: () => ({ ready: isReady(), reasons: reasons() }),
     instruments: () => listInstruments(memory),
-    dashboardDirectory,
+    dashboardDirectory: options.dashboardDirectory,
     log,
   })
   onClose(() => http.close())
 
-  const database = await openTier(options, onClose)
-  const writer = createDatabaseWriter({
+  const { databaseUrl, dataDir, tickRetentionDays } = config
+  const tier = await openDatabaseTier({ databaseUrl, dataDir, tickRetentionDays, stop, log, now })
+  onClose(() => tier.close())
+  const { database } = tier
+  const writer = startWriter(database, memory, log)
+  onClose(() => writer.close())
+
+  const hub = startHub(config, createHubSource(memory, database), log)
+  hub.attach(http.server, { ready: isReady })
+  const keeper = keepCandles({
+    memory,
+    latenessMs: config.latenessMs,
+    onFinal: (symbol, timeframe, candle) => hub.candle(symbol, timeframe, candle),
+    store: (row) => writer.candle(row),
+    now,
+  })
+  onClose(async () => keeper.stop())
+  onClose(() => hub.close())
+
+  const running = startFeeds(feeds, { memory, database, writer, hub, config, log, now })
+  onClose(() => running.close())
+  reasons = running.reasons
+  const gateway = { url: http.url, memory, writer, hub, ready: running.ready }
+  onServing?.(gateway)
+  await tier.opened
+  return gateway
+}
+
+function startWriter(database: Database, memory: MemoryTier, log: Log): DatabaseWriter {
+  return createDatabaseWriter({
     database,
     log,
     onDurable: ({ symbol }, id) => memory.stream(symbol)?.durable(id),
@@ -98,165 +122,18 @@ async function start(
       log.error({ stream: streamName(instrument), from, to }, 'ticks not stored')
     },
   })
-  onClose(() => writer.close())
+}
 
-  const hub = createHub({
-    source: createHubSource(memory, database),
+function startHub(config: Config, source: HubSource, log: Log): Hub {
+  const { maxConnections, maxConnectionsPerAddress, maxSubscriptions, maxMessageBytes, flushWindowMs } = config
+  return createHub({
+    source,
     log,
     heartbeatMs: config.heartbeatMs,
     server: `tickgate/${VERSION}`,
     allowOrigin: (origin, request) => config.allowedOrigins.includes(origin) || sameOriginOrLoopback(origin, request),
-    limits: {
-      maxConnections: config.maxConnections,
-      maxConnectionsPerAddress: config.maxConnectionsPerAddress,
-      maxSubscriptions: config.maxSubscriptions,
-      maxMessageBytes: config.maxMessageBytes,
-      flushWindowMs: config.flushWindowMs,
-    },
+    limits: { maxConnections, maxConnectionsPerAddress, maxSubscriptions, maxMessageBytes, flushWindowMs },
   })
-  hub.attach(http.server, { ready: () => readiness().ready })
-
-  const keeper = keepCandles({
-    memory,
-    latenessMs: config.latenessMs,
-    onFinal: (symbol, timeframe, candle) => hub.candle(symbol, timeframe, candle),
-    store: (row) => writer.candle(row),
-    now,
-  })
-  onClose(async () => {
-    keeper.stop()
-    keeper.storeChanged()
-  })
-  onClose(() => hub.close())
-
-  waitingFor.delete('the database')
-  const ready = runFeeds(feeds, feedPorts({ memory, database, writer, hub, config, log, now }), waitingFor, onClose)
-  return { url: http.url, memory, writer, hub, ready }
-}
-
-/** Partitions are made for days ahead, and old ones dropped, so missing an hour does no harm. */
-const MAINTAIN_EVERY_MS = 3_600_000
-
-async function openTier(
-  { config, log, stop, now = Date.now }: GatewayOptions,
-  onClose: (closer: () => Promise<void>) => void,
-): Promise<Database> {
-  const { databaseUrl, dataDir, tickRetentionDays } = config
-  if (databaseUrl === undefined) {
-    const lock = await lockDataDir(dataDir)
-    onClose(() => lock.release())
-  }
-  const database = await openDatabase({
-    databaseUrl,
-    dataDir,
-    signal: stop,
-    tickRetentionDays,
-    now,
-    onRefused: ({ instrument }, reason) => log.error({ stream: streamName(instrument), reason }, 'row refused'),
-    report: (error) => log.error({ reason: error.message }, 'database connection ended'),
-  })
-  onClose(() => database.close())
-  const maintain = () =>
-    void database
-      .maintain(now())
-      .catch((error) => log.warn({ reason: describeError(error) }, 'database maintenance failed'))
-  const timer = setInterval(maintain, MAINTAIN_EVERY_MS)
-  onClose(async () => clearInterval(timer))
-  return database
-}
-
-function createHubSource(memory: MemoryTier, database: Database): HubSource {
-  return {
-    stream: (symbol) => memory.stream(symbol),
-    symbols: () => memory.symbols(),
-    ticksAfter: async (symbol, after, limit) => {
-      const stream = memory.stream(symbol)
-      return stream === undefined ? [] : database.ticksAfter(stream.instrument, after, limit)
-    },
-    ticksBefore: async (symbol, before, limit) => {
-      const stream = memory.stream(symbol)
-      return stream === undefined ? [] : database.ticksBefore(stream.instrument, before, limit)
-    },
-  }
-}
-
-interface Parts {
-  readonly memory: MemoryTier
-  readonly database: Database
-  readonly writer: DatabaseWriter
-  readonly hub: Hub
-  readonly config: Config
-  readonly log: Log
-  readonly now: () => number
-}
-
-/** Where everything a feed brings goes: the tick's three stations, candles, gaps, and what is counted. */
-function feedPorts({ memory, database, writer, hub, config, log, now }: Parts): RunFeedPorts {
-  const deliver = createDelivery({
-    remember(update) {
-      memory.stream(update.symbol)?.append(update, (timeframe, time) => {
-        const candle = memory.stream(update.symbol)?.candleAt(timeframe, time)
-        if (candle !== undefined) hub.candle(update.symbol, timeframe, candle)
-      })
-    },
-    publish: (update) => hub.publish(update),
-    store(update) {
-      const stream = memory.stream(update.symbol)
-      if (stream !== undefined) writer.tick(stream.instrument, update)
-    },
-  })
-  return {
-    memory,
-    database,
-    deliver,
-    storeCandle: (row) => writer.candle(row),
-    onGap(instrument: Instrument, { symbol, from, to }: Hole, reason: string) {
-      log.warn({ stream: streamName(instrument), from, to, reason }, 'gap')
-      writer.gap({ instrument, from, to, status: 'open', reason })
-      hub.gap({ symbol, from, to, status: 'open', reason })
-    },
-    onStatus: (status) => log.debug({ ...status }, 'feed status'),
-    onDouble: () => {},
-    onSkipped: (error) => log.warn({ reason: error.message }, 'message skipped'),
-    holdBackMs: config.holdBackMs,
-    backfillMax: config.backfillMax,
-    log,
-    now,
-  }
-}
-
-/** Starts the feeds; resolves when none is waited for any more. */
-async function runFeeds(
-  feeds: readonly Feed[],
-  ports: RunFeedPorts,
-  waitingFor: Set<string>,
-  onClose: (closer: () => Promise<void>) => void,
-): Promise<void> {
-  const stop = new AbortController()
-  const running = feeds.map((feed) => ({ name: feed.name, run: new FeedRun(feed, ports, stop.signal) }))
-  onClose(async () => {
-    stop.abort()
-    await Promise.allSettled(running.map(({ run }) => run.ended))
-  })
-  for (const { name, run } of running) {
-    void run.ended.catch((error) => ports.log.error({ feed: name, reason: describeError(error) }, 'feed ended'))
-  }
-  const late = setTimeout(() => waitingFor.clear(), MAX_WARM_UP_MS)
-  await Promise.all(running.map(({ name, run }) => run.warm.then(() => waitingFor.delete(`feed ${name}`))))
-  clearTimeout(late)
-}
-
-function listInstruments(memory: MemoryTier) {
-  return [...memory.streams()].map(({ instrument, cursor, latest }) => ({
-    symbol: instrument.symbol,
-    assetClass: instrument.assetClass,
-    source: instrument.source,
-    sourceSymbol: instrument.sourceSymbol,
-    stream: streamName(instrument),
-    cursor,
-    price: latest?.price,
-    time: latest?.time,
-  }))
 }
 
 /** Every part is given its chance to end, in the reverse order of the start, whatever the others do. */

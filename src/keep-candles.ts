@@ -22,6 +22,7 @@ export interface CandleKeeper {
   closeDue(): void
   /** Hands every changed candle to the store. */
   storeChanged(): void
+  /** Ends the timers, and hands over what has changed since they last ran. */
   stop(): void
 }
 
@@ -55,6 +56,7 @@ export function keepCandles({ memory, latenessMs, onFinal, store, now }: KeepCan
     storeChanged,
     stop() {
       for (const timer of timers) clearInterval(timer)
+      storeChanged()
     },
   }
 }

@@ -4,7 +4,7 @@ import { GatewayError, isGatewayError } from './base/errors.ts'
 import { createLog, type Log } from './base/log.ts'
 import { type Config, loadConfig, variablesForLater } from './config.ts'
 import { type DemoOptions, startDemo } from './demo.ts'
-import { type Gateway, startGateway } from './gateway.ts'
+import { type Gateway, type ServingGateway, startGateway } from './gateway.ts'
 import { aborted, stopSignal } from './stop-signal.ts'
 import { migrateDatabase } from './tiers/open-database.ts'
 
@@ -20,8 +20,7 @@ export function serve(env: Env): Promise<number> {
     const log = createLog(config.logLevel)
     const unused = variablesForLater(env)
     if (unused.length > 0) log.warn({ variables: unused }, 'set, but not acted on by this version')
-    const gateway = await start(config, log, stop)
-    log.info({ url: gateway.url }, 'listening')
+    const gateway = await start(config, log, stop, ({ url }) => log.info({ url }, 'listening'))
     await aborted(stop)
     log.info({ signal: stop.reason }, 'stopping')
     await gateway.close()
@@ -32,7 +31,9 @@ export function serve(env: Env): Promise<number> {
 export function demo(options: DemoOptions, env: Env): Promise<number> {
   const stop = stopSignal()
   return reporting(async () => {
-    const running = await startDemo(options, env, (config) => start(config, createLog(config.logLevel), stop))
+    const running = await startDemo(options, env, (config, onServing) =>
+      start(config, createLog(config.logLevel), stop, onServing),
+    )
     await aborted(stop)
     await running.close()
   }, stop)
@@ -47,7 +48,12 @@ export function migrate(env: Env): Promise<number> {
   })
 }
 
-function start(config: Config, log: Log, stop: AbortSignal): Promise<Gateway> {
+function start(
+  config: Config,
+  log: Log,
+  stop: AbortSignal,
+  onServing: (gateway: ServingGateway) => void,
+): Promise<Gateway> {
   if (config.apiKeys.length > 0 || config.apiKeysFile !== undefined) {
     // Whoever sets keys relies on them: serving everybody all the same would be the worst answer.
     throw new GatewayError(
@@ -56,7 +62,7 @@ function start(config: Config, log: Log, stop: AbortSignal): Promise<Gateway> {
     )
   }
   const feeds = FEEDS.map(({ create }) => create(config)).filter(({ symbols }) => symbols.length > 0)
-  return startGateway({ config, feeds, dashboardDirectory: DASHBOARD, log, stop })
+  return startGateway({ config, feeds, dashboardDirectory: DASHBOARD, log, stop, onServing })
 }
 
 /** What cannot start says why in plain words, without a stack, and exits with 1; what was stopped exits with 0. */

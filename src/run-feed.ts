@@ -7,7 +7,7 @@ import type { Feed } from './feed.ts'
 import { ingest } from './ingest.ts'
 import type { Instrument } from './market/instrument.ts'
 import { type Hole, Sequencer } from './market/sequencer.ts'
-import type { Update } from './market/tick.ts'
+import type { Tick, Update } from './market/tick.ts'
 import { type FeedStatus, supervise } from './supervise.ts'
 import type { CandleRow, Database } from './tiers/database.ts'
 import type { MemoryStream, MemoryTier } from './tiers/memory.ts'
@@ -21,7 +21,7 @@ export interface RunFeedPorts {
   readonly storeCandle: (row: CandleRow) => void
   readonly onGap: (instrument: Instrument, hole: Hole, reason: string) => void
   readonly onStatus: (status: FeedStatus) => void
-  readonly onDouble: () => void
+  readonly onDouble: (tick: Tick) => void
   readonly onSkipped: (error: GatewayError) => void
   readonly holdBackMs: number
   readonly backfillMax: number

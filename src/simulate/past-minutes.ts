@@ -7,10 +7,10 @@ import { MEAN_PER_MEDIAN_SIZE, RAW_PER_TRADE } from './trade-shape.ts'
 
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
-const LISTED_DAYS = 60
+const LISTED_DAYS = 30
 
 /**
- * The 60 days before a made-up market's first trade, as one-minute candles on the same price path: enough for a chart
+ * The 30 days before a made-up market's first trade, as one-minute candles on the same price path: enough for a chart
  * to look lived in, without making the trades. Longer timeframes are summed from these, so all of them agree. There is
  * nothing earlier, as if the symbol had been listed at that midnight (UTC).
  */

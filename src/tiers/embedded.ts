@@ -71,12 +71,21 @@ export function createEmbeddedSource({ directory, report, thread }: EmbeddedOpti
  * until the first start is over: with the mark there, what is there is begun anew.
  */
 async function prepare(directory: string): Promise<{ remove(): Promise<void> } | undefined> {
-  const mark = `${directory}.unfinished`
+  const mark = markOf(directory)
   if (existsSync(mark)) await rm(directory, { recursive: true, force: true })
   await mkdir(directory, { recursive: true })
-  if (existsSync(join(directory, 'PG_VERSION'))) return undefined
+  if (isMade(directory)) return undefined
   await writeFile(mark, 'The first start of the database beside this file has not finished.\n')
   return { remove: () => rm(mark, { force: true }) }
+}
+
+/** The first start in this directory is over: what is there is a whole database. */
+export function isMade(directory: string): boolean {
+  return existsSync(join(directory, 'PG_VERSION')) && !existsSync(markOf(directory))
+}
+
+function markOf(directory: string): string {
+  return `${directory}.unfinished`
 }
 
 function connect(link: WorkerLink): Connection {

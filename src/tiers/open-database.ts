@@ -3,12 +3,14 @@ import { Kysely } from 'kysely'
 import { GatewayError } from '../base/errors.ts'
 import type { ConnectionSource } from './connection.ts'
 import { createDialect } from './dialect.ts'
-import { createEmbeddedSource } from './embedded.ts'
+import { createEmbeddedSource, isMade } from './embedded.ts'
 import { migrateToLatest } from './migrate.ts'
 import { createPostgresqlSource } from './postgresql.ts'
 import type { Tables } from './schema.ts'
 import { type RefusedRow, SqlDatabase } from './sql-database.ts'
 import { toGatewayError } from './sqlstate.ts'
+
+const EMBEDDED_DIRECTORY = 'pglite'
 
 export interface DatabaseLocation {
   /** A PostgreSQL, 14 or newer. */
@@ -59,6 +61,11 @@ export async function migrateDatabase(location: DatabaseLocation): Promise<reado
   })
 }
 
+/** The embedded database in `dataDir` has still to be made: there is nothing in it to read. */
+export function isNewDatabase({ databaseUrl, dataDir }: DatabaseLocation): boolean {
+  return databaseUrl === undefined && dataDir !== undefined && !isMade(join(dataDir, EMBEDDED_DIRECTORY))
+}
+
 /** Whatever goes wrong on the way, no connection and no thread stays behind. */
 async function opening<T>(options: OpenDatabaseOptions, work: (source: ConnectionSource) => Promise<T>): Promise<T> {
   const { signal } = options
@@ -83,7 +90,7 @@ async function opening<T>(options: OpenDatabaseOptions, work: (source: Connectio
 function createSource({ databaseUrl, dataDir, report }: OpenDatabaseOptions): ConnectionSource {
   const reported = (error: Error) => report?.(toGatewayError(error))
   if (databaseUrl) return createPostgresqlSource({ databaseUrl, report: reported })
-  if (dataDir) return createEmbeddedSource({ directory: join(dataDir, 'pglite'), report: reported })
+  if (dataDir) return createEmbeddedSource({ directory: join(dataDir, EMBEDDED_DIRECTORY), report: reported })
   throw new GatewayError('config_invalid', 'a database must have a URL or a directory, but both were unset')
 }
 

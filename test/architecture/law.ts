@@ -34,10 +34,14 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/stop-signal.ts': ['src/base'],
   // What puts the parts together.
+  'src/read-side.ts': ['src/base', 'src/market', 'src/tiers', 'src/hub', 'src/http'],
+  'src/feed-side.ts': [
+    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/hub', 'src/config.ts'],
+    ...['src/ingest.ts', 'src/run-feed.ts'],
+  ],
   'src/gateway.ts': [
-    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/wire', 'src/hub', 'src/http', 'src/config.ts'],
-    ...['src/ingest.ts', 'src/catch-up.ts', 'src/supervise.ts', 'src/keep-candles.ts', 'src/warm-up.ts'],
-    'src/run-feed.ts',
+    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/hub', 'src/http', 'src/config.ts'],
+    ...['src/keep-candles.ts', 'src/read-side.ts', 'src/feed-side.ts'],
   ],
   'src/demo.ts': ['src/base', 'src/market', 'src/config.ts', 'src/simulate', 'src/tiers', 'src/gateway.ts'],
   'src/main.ts': [

@@ -108,7 +108,7 @@ describe('klines', () => {
   test('of every interval are the sum of their minutes, back to the day of listing', () => {
     const market = haltedOnce('XRPUSDT')
     const minutes = rows(market, '1m', {})
-    expect(minutes[0]![0]).toBe(Math.floor((BIRTH - 60 * DAY) / DAY) * DAY)
+    expect(minutes[0]![0]).toBe(Math.floor((BIRTH - 30 * DAY) / DAY) * DAY)
     for (const interval of ['15m', '1h', '6h', '1d', '3d', '1w'] as const) {
       const long = rows(market, interval, {})
       const volumes = new Map<number, bigint>()

@@ -1,0 +1,97 @@
+import { describeError } from './base/errors.ts'
+import type { Log } from './base/log.ts'
+import type { Config } from './config.ts'
+import type { Feed } from './feed.ts'
+import type { Hub } from './hub/hub.ts'
+import { createDelivery } from './ingest.ts'
+import { type Instrument, streamName } from './market/instrument.ts'
+import type { Hole } from './market/sequencer.ts'
+import { FeedRun, type RunFeedPorts } from './run-feed.ts'
+import type { Database } from './tiers/database.ts'
+import type { MemoryTier } from './tiers/memory.ts'
+import type { DatabaseWriter } from './tiers/writer.ts'
+
+export interface FeedSideParts {
+  readonly memory: MemoryTier
+  readonly database: Database
+  readonly writer: DatabaseWriter
+  readonly hub: Hub
+  readonly config: Pick<Config, 'holdBackMs' | 'backfillMax'>
+  readonly log: Log
+  readonly now: () => number
+}
+
+export interface RunningFeeds {
+  /** Resolves when the start is over: every feed stands where its live ticks join, or MAX_WARM_UP_MS have passed. */
+  readonly ready: Promise<void>
+  /** Why the gateway is not ready yet, a sentence each. */
+  readonly reasons: () => readonly string[]
+  close(): Promise<void>
+}
+
+/** Past it the gateway serves what it has, whatever the sources do. */
+const MAX_WARM_UP_MS = 10_000
+
+/** Starts the feeds; everything they bring goes where `feedPorts` says. */
+export function startFeeds(feeds: readonly Feed[], parts: FeedSideParts): RunningFeeds {
+  const stop = new AbortController()
+  const ports = feedPorts(parts)
+  const waitingFor = new Set(feeds.map(({ name }) => name))
+  const runs = feeds.map((feed) => ({ name: feed.name, run: new FeedRun(feed, ports, stop.signal) }))
+  for (const { name, run } of runs) {
+    void run.warm.then(() => waitingFor.delete(name))
+    void run.ended.catch((error) => parts.log.error({ feed: name, reason: describeError(error) }, 'feed ended'))
+  }
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, MAX_WARM_UP_MS)
+  })
+  const warm = Promise.all(runs.map(({ run }) => run.warm))
+  return {
+    ready: Promise.race([warm, late]).then(() => {
+      clearTimeout(timer)
+      waitingFor.clear()
+    }),
+    reasons: () => [...waitingFor].map((name) => `feed ${name} is warming up`),
+    async close() {
+      stop.abort()
+      await Promise.allSettled(runs.map(({ run }) => run.ended))
+    },
+  }
+}
+
+/** Where everything a feed brings goes: the tick's three stations, candles, gaps, and what is only said in the log. */
+function feedPorts({ memory, database, writer, hub, config, log, now }: FeedSideParts): RunFeedPorts {
+  const deliver = createDelivery({
+    remember(update) {
+      const stream = memory.stream(update.symbol)
+      stream?.append(update, (timeframe, time) => {
+        const candle = stream.candleAt(timeframe, time)
+        if (candle !== undefined) hub.candle(update.symbol, timeframe, candle)
+      })
+    },
+    publish: (update) => hub.publish(update),
+    store(update) {
+      const stream = memory.stream(update.symbol)
+      if (stream !== undefined) writer.tick(stream.instrument, update)
+    },
+  })
+  return {
+    memory,
+    database,
+    deliver,
+    storeCandle: (row) => writer.candle(row),
+    onGap(instrument: Instrument, { symbol, from, to }: Hole, reason: string) {
+      log.warn({ stream: streamName(instrument), from, to, reason }, 'gap')
+      writer.gap({ instrument, from, to, status: 'open', reason })
+      hub.gap({ symbol, from, to, status: 'open', reason })
+    },
+    onStatus: (status) => log.debug({ ...status }, 'feed status'),
+    onDouble: ({ symbol, id }) => log.debug({ symbol, id }, 'double'),
+    onSkipped: ({ message }) => log.warn({ reason: message }, 'message skipped'),
+    holdBackMs: config.holdBackMs,
+    backfillMax: config.backfillMax,
+    log,
+    now,
+  }
+}
