@@ -147,16 +147,10 @@ function chunk<T>(items: readonly T[], size: number): readonly (readonly T[])[] 
   return Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size))
 }
 
-/** The hot path: hand-written guards, and no allocation but the tick and its array. */
+/** The hot path: hand-written guards, and few allocations but the tick and its array. */
 function normalize(raw: string, received: number, symbolByVenueSymbol: ReadonlyMap<string, string>): readonly Tick[] {
-  const frame = readFrame(raw)
-  // The combined streams wrap the event, `/ws` does not.
-  const event = frame.data ?? frame
-  if (!isObject(event)) throw unreadable('the data of a frame must be an object', raw)
-  if (event.e !== 'aggTrade') {
-    if (isOfNoTrade(frame)) return NO_TICKS
-    throw unreadable('a frame must hold an aggTrade or an answer', raw)
-  }
+  const event = readPrinted(raw) ?? readEvent(raw)
+  if (event === undefined) return NO_TICKS
   if (!isAggTrade(event)) throw unreadable('an aggTrade must have s, p, q, ids a, f <= l, T and m', raw)
   const price = Number(event.p)
   const size = Number(event.q)
@@ -175,6 +169,39 @@ function normalize(raw: string, received: number, symbolByVenueSymbol: ReadonlyM
       received,
     },
   ]
+}
+
+/**
+ * An aggTrade of the combined streams as Binance prints it, letter by letter. Matching it costs half of what JSON.parse
+ * costs, which was a third of the gateway's work at full load; a frame of any other shape is parsed.
+ */
+const PRINTED_AGG_TRADE =
+  /^\{"stream":"[\w@]+","data":\{"e":"aggTrade","E":\d+,"s":"(\w+)","a":(\d+),"p":"([\d.]+)","q":"([\d.]+)","f":(\d+),"l":(\d+),"T":(\d+),"m":(true|false),"M":(?:true|false)\}\}$/
+
+function readPrinted(raw: string): BinanceAggTrade | undefined {
+  const found = PRINTED_AGG_TRADE.exec(raw)
+  if (found === null) return undefined
+  return {
+    s: found[1]!,
+    a: Number(found[2]),
+    p: found[3]!,
+    q: found[4]!,
+    f: Number(found[5]),
+    l: Number(found[6]),
+    T: Number(found[7]),
+    m: found[8] === 'true',
+  }
+}
+
+/** The aggTrade of a frame, yet to be judged; undefined for a frame that is of no trade. */
+function readEvent(raw: string): Readonly<Record<string, unknown>> | undefined {
+  const frame = readFrame(raw)
+  // The combined streams wrap the event, `/ws` does not.
+  const event = frame.data ?? frame
+  if (!isObject(event)) throw unreadable('the data of a frame must be an object', raw)
+  if (event.e === 'aggTrade') return event
+  if (isOfNoTrade(frame)) return undefined
+  throw unreadable('a frame must hold an aggTrade or an answer', raw)
 }
 
 function readFrame(raw: string): JsonObject {
@@ -199,7 +226,7 @@ function isOfNoTrade(frame: JsonObject): boolean {
   return typeof frame.e === 'string' || ('id' in frame && ('result' in frame || 'error' in frame || 'code' in frame))
 }
 
-function isAggTrade(event: JsonObject): event is JsonObject & BinanceAggTrade {
+function isAggTrade(event: JsonObject | BinanceAggTrade): event is BinanceAggTrade {
   const { a, f, l, T } = event
   return (
     typeof event.s === 'string' &&

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createBinanceFeed } from '../../feeds/binance.ts'
 import { FEEDS } from '../../feeds/index.ts'
@@ -53,6 +54,35 @@ describe('normalize', () => {
         received: 5,
       },
     ])
+  })
+
+  test('reads a frame as Binance prints it like the same frame printed in another way', () => {
+    const count = fc.nat({ max: Number.MAX_SAFE_INTEGER })
+    const decimal = fc
+      .tuple(fc.nat(), fc.nat({ max: 99_999_999 }))
+      .map(([whole, part]) => `${whole}.${String(part).padStart(8, '0')}`)
+    const fields = fc.record({
+      a: count,
+      T: count,
+      E: count,
+      f: count,
+      l: count,
+      p: decimal,
+      q: decimal,
+      m: fc.boolean(),
+    })
+    const read = (text: string) => {
+      try {
+        return feed.normalize(text, 0)
+      } catch (error) {
+        return isGatewayError(error, 'feed_payload') ? error.message.split(', was')[0] : error
+      }
+    }
+    const isSame = (changes: object) => {
+      const printed = aggTradeFrame({ ...changes })
+      expect(read(printed)).toEqual(read(JSON.stringify(JSON.parse(printed), undefined, 1)))
+    }
+    fc.assert(fc.property(fields, isSame), { numRuns: 300 })
   })
 
   test('calls a trade whose seller was resting a buy', () => {
