@@ -34,7 +34,7 @@ export interface Part {
   readonly tier: TierName
   readonly cursor: Cursor | null
   readonly more: boolean
-  /** Ids before the first row, which the client should have got, exist nowhere any more. */
+  /** Ids before the first row, which the client should have got, may be missing: they are nowhere here. */
   readonly truncated: boolean
 }
 
@@ -71,7 +71,7 @@ export async function follow(opening: Opening, ports: JoinPorts): Promise<void> 
     const rest = reach(ports.view(), position, PART_ROWS)
     if (rest && rest.length < PART_ROWS) {
       const cursor = rest.at(-1)?.id ?? position
-      ports.part({ rows: rest, tier: 'memory', cursor, more: false, truncated: isCut(held, rest[0]) })
+      ports.part({ rows: chain(held, rest), tier: 'memory', cursor, more: false, truncated: isCut(held, rest[0]) })
       ports.live()
       return
     }
@@ -128,15 +128,25 @@ function before({ prev, id }: Update): Cursor {
   return prev ?? id - 1
 }
 
-/** Whether ids between the one the client has and the row that follows were once there and are no longer. */
-function isCut(held: Cursor | null | undefined, next: Update | undefined): boolean {
-  if (held === null || held === undefined || next === undefined) return false
-  return next.prev === null ? next.id > held + 1 : next.prev > held
+/**
+ * Whether there may have been ids between the one the client has and the row that follows. There were none if the row
+ * follows just that id, or has the very next number. Else rows have left the database, or the client has an id that is
+ * not known here: it got it before a crash that came before the store, and what came next may be lost with it.
+ */
+function isCut(held: Cursor | undefined, next: Update | undefined): boolean {
+  return held !== undefined && next !== undefined && next.prev !== held && next.id > held + 1
+}
+
+/** The rows with the chain of `prev` closed over their start, where the stream lost the id that the client has. */
+function chain(held: Cursor | undefined, rows: readonly Update[]): readonly Update[] {
+  const [first, ...others] = rows
+  if (held === undefined || first?.id !== held + 1 || first.prev === held) return rows
+  return [{ ...first, prev: held }, ...others]
 }
 
 function sendMore(rows: readonly Update[], tier: TierName, held: Cursor | undefined, ports: JoinPorts): Cursor {
   const cursor = rows[rows.length - 1]!.id
-  ports.part({ rows, tier, cursor, more: true, truncated: isCut(held, rows[0]) })
+  ports.part({ rows: chain(held, rows), tier, cursor, more: true, truncated: isCut(held, rows[0]) })
   return cursor
 }
 

@@ -19,7 +19,8 @@ export interface StreamView {
   tail(count: number): readonly Update[]
   /**
    * At most `limit` ticks after `after`, ascending; undefined when the tail no longer reaches back to there. It reaches
-   * back to the `prev` of the oldest tick it holds. What it has let go of MUST be in the database.
+   * back to the `prev` of the oldest tick it holds. What it has let go of MUST be in the database, save what the writer
+   * dropped at its bound: those ids are in neither, and whoever resumes across them is told `truncated`.
    */
   tailAfter(after: Cursor | null, limit: number): readonly Update[] | undefined
 }
