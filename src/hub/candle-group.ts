@@ -23,13 +23,13 @@ export class CandleGroup {
     this.#view = view
   }
 
-  /** Notes the change that a tick made. */
+  /** Notes the change that a tick made, also to a candle that is final: a revision waits its turn as any change. */
   touch(update: Update): void {
     if (this.#dirty.size === 0) this.#cadence.mark(this.#interval, this.#drain)
     this.#dirty.set(bucketStart(this.timeframe, update.time), update.id)
   }
 
-  /** Sends a final candle at once. What waited of its bucket is in it. */
+  /** Sends a candle that became final, at once. What waited of its bucket is in it. */
   final(time: number, frame: Frame): void {
     this.#dirty.delete(time)
     for (const member of this.members) member.final(frame)

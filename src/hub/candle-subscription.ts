@@ -49,7 +49,7 @@ export class CandleSubscription implements Subscription {
     if (changedBy > this.#since) this.#parts.outlet.send(frame)
   }
 
-  /** Sends a candle that became final or was revised: news at any cursor. */
+  /** Sends a candle that became final: news at any cursor. */
   final(frame: Frame): void {
     this.#parts.outlet.send(frame)
   }

@@ -44,7 +44,10 @@ export interface HubStats {
 export interface Hub {
   /** A tick that memory has just taken. Next to free when nobody wants its symbol. */
   publish(update: Update): void
-  /** A candle that became final or was revised: always sent, never conflated away. */
+  /**
+   * A candle that has just become final: sent at once, never conflated away. A tick that revises it later needs no call
+   * of its own: `publish` sends the newest revision, once per interval.
+   */
   candle(symbol: string, timeframe: Timeframe, candle: Candle): void
   /** A hole in the stream; ids inclusive. */
   gap(gap: Omit<ServerMessages['gap'], 'count'>): void

@@ -46,6 +46,7 @@ export class Topics {
     for (const group of topic.prices.values()) group.touch()
   }
 
+  /** A candle that became final. */
   candle(symbol: string, timeframe: Timeframe, candle: Candle): void {
     const groups = [...(this.#topics.get(symbol)?.candles.values() ?? [])].filter((it) => it.timeframe === timeframe)
     if (groups.length === 0) return

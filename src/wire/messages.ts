@@ -121,6 +121,7 @@ export interface ServerMessages {
     readonly revision: number
     readonly cursor: Cursor | null
   }
+  /** Not sent yet. */
   readonly interval_end: { readonly timeframe: Timeframe; readonly time: number }
   readonly price: {
     readonly symbol: string
@@ -140,6 +141,7 @@ export interface ServerMessages {
     readonly status: 'open' | 'filled' | 'unfillable'
     readonly reason?: string
   }
+  /** Not sent yet. */
   readonly lost: {
     readonly symbol: string
     readonly channel: Channel
@@ -147,6 +149,7 @@ export interface ServerMessages {
     readonly to: Cursor
     readonly count: number
   }
+  /** Not sent yet. */
   readonly replay_end: { readonly symbol: string; readonly cursor: Cursor | null; readonly live: boolean }
   readonly heartbeat: {
     readonly time: number
