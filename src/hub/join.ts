@@ -129,8 +129,8 @@ function before({ prev, id }: Update): Cursor {
 }
 
 /**
- * Whether there may have been ids between the one the client has and the row that follows. There were none if the row
- * follows just that id, or has the very next number. Else rows have left the database, or the client has an id that is
+ * Whether there may have been ticks between the id the client has and the row that follows. There were none if the row
+ * follows just that id, or has the very next number. Else ticks have left the database, or the client has an id that is
  * not known here: it got it before a crash that came before the store, and what came next may be lost with it.
  */
 function isCut(held: Cursor | undefined, next: Update | undefined): boolean {
