@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type BackoffBounds, fullJitterMs, pause } from './base/backoff.ts'
-import { describeError, isGatewayError } from './base/errors.ts'
+import { isGatewayError } from './base/errors.ts'
 import type { Log } from './base/log.ts'
 import type { Feed } from './feed.ts'
 import type { Instrument } from './market/instrument.ts'
@@ -9,8 +9,10 @@ import type { Hole, Sequencer } from './market/sequencer.ts'
 export interface CatchUpPorts {
   readonly feed: Feed
   readonly sequencer: Sequencer
-  /** How long a stream may wait for its source before it goes on with a hole that is told (ms). */
+  /** How long a stream may wait for its source without getting a tick further, before the hole is told (ms). */
   readonly holdBackMs: number
+  /** More missed trades than this are not fetched but told (BACKFILL_MAX). */
+  readonly backfillMax: number
   /** A hole was given up for now: subscribers and the database are told. */
   readonly onGap: (instrument: Instrument, hole: Hole, reason: string) => void
   /** The stream of this instrument runs live. */
@@ -25,40 +27,69 @@ const RETRY: BackoffBounds = { firstMs: 50, maxMs: 1_000 }
 
 /**
  * Closes the hole between a stream and the ticks that wait behind it, by asking the source for the ids between. The
- * ticks go out in id order, marked backfilled. When the source has not helped for `holdBackMs`, the stream goes on and
- * the hole is told. Resolves when nothing waits any more, or on abort.
+ * ticks go out in id order, marked backfilled. When the source has not helped for `holdBackMs`, or too much is missing,
+ * the hole is told and the stream goes on. Resolves when nothing waits any more, or on abort.
  */
 export async function catchUp(instrument: Instrument, ports: CatchUpPorts, signal: AbortSignal): Promise<void> {
-  const { feed, sequencer, holdBackMs, onGap, onLive, retry = RETRY, log, now } = ports
+  const { sequencer, holdBackMs, backfillMax, onLive, retry = RETRY, now } = ports
   const { symbol } = instrument
   let progress = now()
   let attempt = 0
-  let reason = 'the source does not have these ids'
   while (!signal.aborted) {
-    const before = sequencer.position(symbol).last
-    try {
-      await fillOnce(instrument, feed, sequencer, signal)
-    } catch (error) {
-      if (!isGatewayError(error, 'feed_broken', 'feed_payload')) throw error
-      reason = describeError(error)
-      log.warn({ feed: feed.name, symbol, reason }, 'asking the source for missed trades failed')
-    }
-    if (sequencer.position(symbol).last !== before) [progress, attempt] = [now(), 0]
+    const { last, waiting } = sequencer.position(symbol)
+    const missing = last === null || waiting === undefined ? 0 : waiting - last - 1
+    const reason =
+      missing > backfillMax ? 'too many trades were missed' : await fillWithin(holdBackMs, instrument, ports, signal)
+    if (signal.aborted) return
     if (sequencer.release(symbol)) return onLive(instrument)
-    if (now() - progress >= holdBackMs) {
-      const hole = sequencer.skip(symbol)
-      if (hole !== undefined) onGap(instrument, hole, reason)
+    if (sequencer.position(symbol).last !== last) {
+      progress = now()
+      attempt = 0
+    } else if (missing > backfillMax || now() - progress >= holdBackMs) {
+      if (giveUp(instrument, reason, ports)) return onLive(instrument)
     } else {
       await pause(fullJitterMs(attempt++, retry), signal)
     }
   }
 }
 
+/** Tells the hole and lets the waiting ticks go on behind it, in one turn. True when none waits any more. */
+function giveUp(instrument: Instrument, reason: string, { sequencer, onGap }: CatchUpPorts): boolean {
+  const hole = sequencer.skip(instrument.symbol)
+  if (hole !== undefined) onGap(instrument, hole, reason)
+  return sequencer.release(instrument.symbol)
+}
+
+/** Asks the source once, for at most `ms`. Returns why the hole may still be there, for the case that it is. */
+async function fillWithin(
+  ms: number,
+  instrument: Instrument,
+  ports: CatchUpPorts,
+  signal: AbortSignal,
+): Promise<string> {
+  const late = AbortSignal.timeout(Math.max(1, ms))
+  const bounded = AbortSignal.any([signal, late])
+  const ended = new Promise<void>((resolve) => bounded.addEventListener('abort', () => resolve(), { once: true }))
+  try {
+    // A source that does not heed its signal is left behind: what it still brings is not taken (see fillOnce).
+    await Promise.race([fillOnce(instrument, ports, bounded), ended])
+    return late.aborted ? `the source did not answer within ${ms} ms` : 'the source does not have these ids'
+  } catch (error) {
+    if (!isGatewayError(error)) throw error
+    if (!signal.aborted) {
+      const { symbol } = instrument
+      ports.log.warn({ feed: ports.feed.name, symbol, reason: error.message }, 'asking for missed trades failed')
+    }
+    return error.message
+  }
+}
+
 /** Reads pages from the source until they meet the ticks that wait, or until the source has no more. */
-async function fillOnce(instrument: Instrument, feed: Feed, sequencer: Sequencer, signal: AbortSignal): Promise<void> {
+async function fillOnce(instrument: Instrument, { feed, sequencer }: CatchUpPorts, signal: AbortSignal): Promise<void> {
   const { last } = sequencer.position(instrument.symbol)
   if (last === null || feed.trades === undefined) return
   for await (const page of feed.trades(instrument, { after: last }, signal)) {
+    if (signal.aborted) return
     for (const tick of page) sequencer.fill(tick)
     const { waiting } = sequencer.position(instrument.symbol)
     if (waiting !== undefined && waiting <= (page.at(-1)?.id ?? 0) + 1) return

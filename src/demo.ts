@@ -1,9 +1,10 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Config, loadConfig } from './config.ts'
 import type { Gateway, ServingGateway } from './gateway.ts'
 import { type BinanceSimulator, startBinanceSimulator } from './simulate/binance.ts'
+import { LOCK_FILE, lockDataDir } from './tiers/data-dir-lock.ts'
 
 export interface DemoOptions {
   /** The same seed gives the same trades. */
@@ -67,8 +68,19 @@ export async function startDemo(
 async function demoDirectory({ seed, fresh, recordings }: DemoOptions, dataDir: string): Promise<string> {
   const directory = join(dataDir, 'demo', recordings ? 'recording' : `seed-${seed}`)
   // A recording is replayed from its beginning, and on another day with other times: its trades are not those stored.
-  if (fresh || recordings) await rm(directory, { recursive: true, force: true })
+  if (fresh || recordings) await emptyDirectory(directory)
   return directory
+}
+
+/** @throws GatewayError data_dir_locked while another demo runs on it */
+async function emptyDirectory(directory: string): Promise<void> {
+  const lock = await lockDataDir(directory)
+  try {
+    const kept = (await readdir(directory)).filter((name) => name !== LOCK_FILE)
+    await Promise.all(kept.map((name) => rm(join(directory, name), { recursive: true, force: true })))
+  } finally {
+    await lock.release()
+  }
 }
 
 function demoConfig(

@@ -64,11 +64,7 @@ export function startFeeds(feeds: readonly Feed[], parts: FeedSideParts): Runnin
 function feedPorts({ memory, database, writer, hub, config, log, now }: FeedSideParts): RunFeedPorts {
   const deliver = createDelivery({
     remember(update) {
-      const stream = memory.stream(update.symbol)
-      stream?.append(update, (timeframe, time) => {
-        const candle = stream.candleAt(timeframe, time)
-        if (candle !== undefined) hub.candle(update.symbol, timeframe, candle)
-      })
+      memory.stream(update.symbol)?.append(update)
     },
     publish: (update) => hub.publish(update),
     store(update) {

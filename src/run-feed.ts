@@ -2,16 +2,19 @@ import { type BackoffBounds, fullJitterMs, pause } from './base/backoff.ts'
 import { describeError, type GatewayError, isGatewayError } from './base/errors.ts'
 import { createGate } from './base/gate.ts'
 import type { Log } from './base/log.ts'
+import { createSlots } from './base/slots.ts'
 import { catchUp } from './catch-up.ts'
 import type { Feed } from './feed.ts'
 import { ingest } from './ingest.ts'
 import type { Instrument } from './market/instrument.ts'
 import { type Hole, Sequencer } from './market/sequencer.ts'
 import type { Tick, Update } from './market/tick.ts'
+import { TIMEFRAMES } from './market/timeframe.ts'
+import { restore } from './restore.ts'
 import { type FeedStatus, supervise } from './supervise.ts'
 import type { CandleRow, Database } from './tiers/database.ts'
 import type { MemoryStream, MemoryTier } from './tiers/memory.ts'
-import { restore, warmUp } from './warm-up.ts'
+import { warmUp } from './warm-up.ts'
 
 export interface RunFeedPorts {
   readonly memory: MemoryTier
@@ -33,10 +36,19 @@ export interface RunFeedPorts {
   readonly now: () => number
 }
 
-/** Candles asked of the source at a start, in all: many instruments get a shorter history each. */
+/** Candles asked of the source at a start, in all, and for each instrument and timeframe at least and at most. */
 const WARM_UP_CANDLES = 100_000
-const AT_ONCE = 4
+const LEAST_CANDLES = 100
+const MOST_CANDLES = 1_000
+const JOINS_AT_ONCE = 4
 const BACKOFF: BackoffBounds = { firstMs: 250, maxMs: 30_000 }
+
+/** A stream that is being brought up to its source. */
+interface Join {
+  /** Something may have been missed meanwhile: once more after this. */
+  again: boolean
+  done: Promise<void>
+}
 
 /** One feed in the gateway: what is stored is read back, the source is asked what was missed, and live ticks follow. */
 export class FeedRun {
@@ -50,43 +62,54 @@ export class FeedRun {
   readonly #sequencer: Sequencer
   readonly #depth: number
   readonly #backoff: BackoffBounds
+  readonly #slots = createSlots(JOINS_AT_ONCE)
+  readonly #joins = new Map<string, Join>()
+  #restored = false
   #instruments: readonly Instrument[] | undefined
-  /** Symbols whose streams are being brought up to the source; true: and once more after that. */
-  readonly #joining = new Map<string, boolean>()
-  readonly #joins = new Set<Promise<void>>()
+  #connected = false
 
   constructor(feed: Feed, ports: RunFeedPorts, signal: AbortSignal) {
     this.#feed = feed
     this.#ports = ports
     this.#signal = signal
-    this.#depth = Math.max(100, Math.min(1_000, Math.floor(WARM_UP_CANDLES / (9 * Math.max(1, feed.symbols.length)))))
+    const each = Math.floor(WARM_UP_CANDLES / (TIMEFRAMES.length * Math.max(1, feed.symbols.length)))
+    this.#depth = Math.max(LEAST_CANDLES, Math.min(MOST_CANDLES, each))
     this.#backoff = ports.backoff ?? BACKOFF
     this.#sequencer = new Sequencer(feed.contiguousIds, {
       pass: ports.deliver,
       onDouble: ports.onDouble,
       onHole: (hole) => this.#onHole(hole),
+      onLeftOut: (hole) => this.#onLeftOut(hole),
     })
     const warm = createGate()
     this.warm = warm.opened
     const { onStatus, log, now } = ports
     const attempt = (connected: () => void, connection: AbortSignal) => this.#attempt(connected, warm.open, connection)
-    this.ended = this.#openStored()
-      .then(() => supervise(feed.name, attempt, { onStatus, backoff: this.#backoff, log, now }, signal))
-      .finally(() => Promise.all(this.#joins))
+    this.ended = supervise(feed.name, attempt, { onStatus, backoff: this.#backoff, log, now }, signal)
+      .finally(() => Promise.all([...this.#joins.values()].map(({ done }) => done)))
       .finally(warm.open)
   }
 
   async #attempt(connected: () => void, warm: () => void, connection: AbortSignal): Promise<void> {
+    if (!this.#restored) await this.#openStored()
+    this.#restored = true
     this.#instruments ??= await this.#resolve(connection)
     const instruments = this.#instruments
     const events = {
       connected: () => {
+        this.#connected = true
         connected()
-        this.#track(this.#joinAll(instruments).then(warm))
+        void this.#joinAll(instruments).then(warm)
       },
     }
     const sequence = this.#sequencer.accept.bind(this.#sequencer)
-    await ingest(this.#feed, instruments, { sequence, skipped: this.#ports.onSkipped }, events, connection)
+    try {
+      await ingest(this.#feed, instruments, { sequence, skipped: this.#ports.onSkipped }, events, connection)
+    } finally {
+      // Until the next connect trades are being missed: no candle is closed without them.
+      this.#connected = false
+      for (const { symbol } of instruments) this.#setLive(symbol, false)
+    }
   }
 
   /** Opens what the database knows of the configured symbols, so that it can be served before the source answers. */
@@ -113,67 +136,81 @@ export class FeedRun {
     return instruments
   }
 
-  /** Joins every stream to its source, a few at a time: after a connect, any of them may have missed trades. */
+  /** Joins every stream to its source: after a connect, any of them may have missed trades. */
   async #joinAll(instruments: readonly Instrument[]): Promise<void> {
     for (const { symbol } of instruments) this.#sequencer.hold(symbol)
-    const waiting = [...instruments]
-    const worker = async () => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await this.#join(next)
-    }
-    await Promise.all(Array.from({ length: AT_ONCE }, worker))
+    await Promise.all(instruments.map(({ symbol }) => this.#join(symbol)))
   }
 
   #onHole(hole: Hole): void {
-    const stream = this.#ports.memory.stream(hole.symbol)
-    // Whoever is joining this stream meets the hole by itself.
-    if (stream === undefined || this.#joining.has(hole.symbol)) return
     this.#ports.log.warn({ feed: this.#feed.name, ...hole }, 'the stream has a hole')
-    this.#track(this.#join(stream.instrument))
+    void this.#join(hole.symbol)
+  }
+
+  #onLeftOut(hole: Hole): void {
+    const stream = this.#ports.memory.stream(hole.symbol)
+    if (stream !== undefined) this.#ports.onGap(stream.instrument, hole, 'the source leaves these ids out')
   }
 
   /** Brings one stream up to what its source has: one at a time per stream, and once more if asked meanwhile. */
-  async #join(instrument: Instrument): Promise<void> {
-    const { symbol } = instrument
-    const stream = this.#ports.memory.stream(symbol)
-    if (stream === undefined) return
-    if (this.#joining.has(symbol)) {
-      this.#joining.set(symbol, true)
-      return
+  #join(symbol: string): Promise<void> {
+    const running = this.#joins.get(symbol)
+    if (running !== undefined) {
+      running.again = true
+      return running.done
     }
-    stream.live = false
-    do {
-      this.#joining.set(symbol, false)
-      await this.#joinOnce(stream)
-    } while (this.#joining.get(symbol) && !this.#signal.aborted)
-    this.#joining.delete(symbol)
+    const join: Join = { again: false, done: Promise.resolve() }
+    this.#joins.set(symbol, join)
+    join.done = this.#joinUntilLive(symbol, join)
+    return join.done
   }
 
-  async #joinOnce(stream: MemoryStream): Promise<void> {
-    const [feed, sequencer, { log }] = [this.#feed, this.#sequencer, this.#ports]
-    const { instrument } = stream
-    const onLive = () => {
-      stream.live = true
+  /** Never rejects: what goes wrong here belongs to one symbol. */
+  async #joinUntilLive(symbol: string, join: Join): Promise<void> {
+    const { memory, log } = this.#ports
+    const stream = memory.stream(symbol)
+    try {
+      do {
+        join.again = false
+        this.#setLive(symbol, false)
+        if (stream !== undefined) await this.#retry(stream)
+        // From here to the end there is no await: a hole that shows now finds this join, or none.
+      } while (join.again && !this.#signal.aborted)
+    } catch (error) {
+      log.error({ feed: this.#feed.name, symbol, reason: describeError(error) }, 'joining the source failed')
+    } finally {
+      this.#joins.delete(symbol)
     }
-    const shared = { ...this.#ports, feed, sequencer, depth: this.#depth, store: this.#ports.storeCandle, onLive }
+  }
+
+  /** Tries until the stream stands where its source does; the waits between tries take no slot from the others. */
+  async #retry(stream: MemoryStream): Promise<void> {
+    const { log } = this.#ports
+    const { symbol } = stream.instrument
     for (let attempt = 0; !this.#signal.aborted; attempt++) {
       try {
-        if (!stream.warm) await warmUp(stream, shared, this.#signal)
-        return await catchUp(instrument, shared, this.#signal)
+        return await this.#slots.run(() => this.#joinOnce(stream))
       } catch (error) {
-        if (!isGatewayError(error, 'feed_broken', 'feed_payload')) throw error
-        log.warn({ feed: feed.name, symbol: instrument.symbol, reason: error.message }, 'warm-up failed')
+        if (!isGatewayError(error)) throw error
+        if (this.#signal.aborted) return
+        log.warn({ feed: this.#feed.name, symbol, reason: error.message }, 'joining the source failed, trying again')
         await pause(fullJitterMs(attempt, this.#backoff), this.#signal)
       }
     }
   }
 
-  /** Keeps a join that nobody awaits from being lost: its failure is logged, and the end waits for it. */
-  #track(join: Promise<void>): void {
-    const tracked = join
-      .catch((error) =>
-        this.#ports.log.error({ feed: this.#feed.name, reason: describeError(error) }, 'joining failed'),
-      )
-      .finally(() => this.#joins.delete(tracked))
-    this.#joins.add(tracked)
+  async #joinOnce(stream: MemoryStream): Promise<void> {
+    const ports = {
+      ...this.#ports,
+      ...{ feed: this.#feed, sequencer: this.#sequencer, depth: this.#depth, store: this.#ports.storeCandle },
+      onLive: ({ symbol }: Instrument) => this.#setLive(symbol, this.#connected),
+    }
+    if (!stream.warm) await warmUp(stream, ports, this.#signal)
+    await catchUp(stream.instrument, ports, this.#signal)
+  }
+
+  #setLive(symbol: string, live: boolean): void {
+    const stream = this.#ports.memory.stream(symbol)
+    if (stream !== undefined) stream.live = live
   }
 }

@@ -48,6 +48,7 @@ export async function supervise(
       if (signal.aborted) return
       throw new Error('the source ended its stream')
     } catch (error) {
+      if (signal.aborted) return
       const reason = describeError(error)
       if (isGatewayError(error) && error.decision === 'refuse') {
         log.error({ feed, reason }, 'feed is off')

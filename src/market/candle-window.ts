@@ -15,9 +15,6 @@ import { bucketEnd, bucketStart, type Timeframe } from './timeframe.ts'
 
 const FIRST_ROWS = 16
 
-/** What a fold did to a candle that its readers may have seen as finished. */
-export type Folded = 'open' | 'revised' | 'held' | 'out-of-window'
-
 /** The newest candles of one instrument in one timeframe, ascending by time, folded piece by piece. */
 export class CandleWindow {
   readonly timeframe: Timeframe
@@ -42,25 +39,21 @@ export class CandleWindow {
     return this.#end - this.#start
   }
 
-  /** The first millisecond of the bucket that `time` falls into. */
-  startOf(time: number): number {
-    return bucketStart(this.timeframe, time)
-  }
-
-  /** Folds a piece whose event time is `time` into its bucket, wherever in the window that is. */
-  fold(time: number, piece: Piece): Folded {
-    if (piece.lastId <= this.#through && piece.lastId !== NO_ID) return 'held'
+  /** Folds a piece whose event time is `time` into its bucket, wherever in the window that is; older ones are let go. */
+  fold(time: number, piece: Piece): void {
+    if (piece.lastId <= this.#through && piece.lastId !== NO_ID) return
     const start = bucketStart(this.timeframe, time)
     const columns = this.#columns
     const last = this.#end - 1
     if (start < this.#dirtySince) this.#dirtySince = start
-    if (last >= this.#start && columns.time[last] === start) return this.#foldAt(last, piece)
-    if (last < this.#start || start > columns.time[last]!) {
+    if (last >= this.#start && columns.time[last] === start) {
+      this.#foldAt(last, piece)
+    } else if (last < this.#start || start > columns.time[last]!) {
       this.#makeRoom()
       startRow(this.#columns, this.#end++, start, piece)
-      return 'open'
+    } else {
+      this.#foldLate(start, piece)
     }
-    return this.#foldLate(start, piece)
   }
 
   /** The newest id that a candle read back from a slower tier held; undefined when none did. */
@@ -71,11 +64,6 @@ export class CandleWindow {
   /** Says that the candles hold every tick up to `id`: from here on only newer ones are folded. */
   holdsThrough(id: number): void {
     this.#through = Math.max(this.#through, id)
-  }
-
-  /** Forgets the unfinished candles: they are about to be composed anew. */
-  dropOpen(): void {
-    while (this.#end > this.#start && this.#columns.final[this.#end - 1] === OPEN) this.#end--
   }
 
   /** The newest `count` candles, ascending. */
@@ -112,55 +100,69 @@ export class CandleWindow {
     return Array.from({ length: this.#end - from }, (_, offset) => readRow(this.#columns, from + offset))
   }
 
+  /** Takes the candles that a slower tier kept, ascending, in place of all it has. */
+  restore(candles: readonly Candle[]): void {
+    this.#write(candles)
+    this.#through = Math.max(NO_ID, ...candles.map(({ lastId }) => lastId ?? NO_ID))
+  }
+
   /**
-   * Takes candles from a slower tier or from the source, in any order. A held candle stays, unless it is unfinished and
-   * the other is final. Returns those taken.
+   * Takes the source's finished candles for what ended at or before `until`, and forgets what ends later: that is about
+   * to be composed and folded anew. A held candle that says the same stays as it is; one that was final and says
+   * something else is revised. Returns the candles that are new.
    */
-  merge(candles: readonly Candle[]): readonly Candle[] {
-    const rows = new Map(this.last(this.length).map((candle) => [candle.time, candle]))
-    const taken = candles.filter((candle) => {
-      const held = rows.get(candle.time)
-      return held === undefined || (candle.final && !held.final)
+  takeFinished(candles: readonly Candle[], until: number): readonly Candle[] {
+    const since = candles[0]?.time ?? until
+    const held = this.last(this.length).filter(
+      // An unfinished one that the source does not have at all was never told right.
+      ({ time, final }) => bucketEnd(this.timeframe, time) <= until && (final || time < since),
+    )
+    const rows = new Map(held.map((candle) => [candle.time, candle]))
+    const taken = candles.flatMap((candle) => {
+      const before = rows.get(candle.time)
+      if (before?.final && saysTheSame(before, candle)) return []
+      return [before?.final ? { ...candle, revision: before.revision + 1 } : candle]
     })
-    for (const candle of taken) {
-      rows.set(candle.time, candle)
-      this.holdsThrough(candle.lastId ?? NO_ID)
-    }
-    const merged = [...rows.values()].sort((a, b) => a.time - b.time).slice(-this.#capacity)
+    for (const candle of taken) rows.set(candle.time, candle)
+    this.#write([...rows.values()].sort((a, b) => a.time - b.time))
+    this.#through = NO_ID
+    return taken
+  }
+
+  /** Makes these its rows, the newest of them if they are too many. */
+  #write(candles: readonly Candle[]): void {
     this.#start = 0
     this.#end = 0
     const piece = emptyPiece()
-    for (const candle of merged) {
+    for (const candle of candles.slice(-this.#capacity)) {
       this.#makeRoom()
       loadCandle(piece, candle, this.#steps)
       startRow(this.#columns, this.#end, candle.time, piece)
       this.#columns.final[this.#end] = candle.final ? (candle.firstId === null ? WHOLE : FINAL) : OPEN
       this.#columns.revision[this.#end++] = candle.revision
     }
-    return taken
   }
 
-  #foldAt(row: number, piece: Piece): Folded {
+  #foldAt(row: number, piece: Piece): void {
     const final = this.#columns.final[row]
-    if (final === WHOLE) return 'held'
+    if (final === WHOLE) return
     foldIntoRow(this.#columns, row, piece)
-    if (final === OPEN) return 'open'
-    this.#columns.revision[row]! += 1
-    return 'revised'
+    if (final !== OPEN) this.#columns.revision[row]! += 1
   }
 
-  #foldLate(start: number, piece: Piece): Folded {
+  #foldLate(start: number, piece: Piece): void {
     const row = this.#rowAtOrAfter(start)
-    if (this.#columns.time[row] === start) return this.#foldAt(row, piece)
-    if (row === this.#start && this.length >= this.#capacity) return 'out-of-window'
-    // A trade in a bucket that had none: its candle is inserted, and is over as its neighbours are.
-    this.#makeRoom()
-    const at = this.#rowAtOrAfter(start)
-    copyRows(this.#columns, at, this.#end, this.#columns, at + 1)
-    this.#end++
-    startRow(this.#columns, at, start, piece)
-    this.#columns.final[at] = this.#columns.final[at + 1] === OPEN ? OPEN : FINAL
-    return this.#columns.final[at] === FINAL ? 'revised' : 'open'
+    if (this.#columns.time[row] === start) {
+      this.#foldAt(row, piece)
+    } else if (row > this.#start || this.length < this.#capacity) {
+      // A trade in a bucket that had none: its candle is inserted, and is over as its neighbours are.
+      this.#makeRoom()
+      const at = this.#rowAtOrAfter(start)
+      copyRows(this.#columns, at, this.#end, this.#columns, at + 1)
+      this.#end++
+      startRow(this.#columns, at, start, piece)
+      this.#columns.final[at] = this.#columns.final[at + 1] === OPEN ? OPEN : FINAL
+    }
   }
 
   /** The first row whose time is at or after `time`; `end` when there is none. */
@@ -187,4 +189,10 @@ export class CandleWindow {
     this.#end -= this.#start
     this.#start = 0
   }
+}
+
+const NUMBERS = ['open', 'high', 'low', 'close', 'volume', 'quoteVolume', 'buyVolume', 'trades'] as const
+
+function saysTheSame(a: Candle, b: Candle): boolean {
+  return NUMBERS.every((name) => a[name] === b[name])
 }

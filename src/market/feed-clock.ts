@@ -8,7 +8,7 @@ export class FeedClock {
 
   /** `time`: when it happened there; `received`: when it came in here. Both Unix ms. */
   observe(time: number, received: number): void {
-    if (this.#newest !== undefined && time <= this.now(received)!) return
+    if (this.#newest !== undefined && time < this.#newest) return
     this.#newest = time
     this.#arrived = received
   }

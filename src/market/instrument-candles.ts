@@ -1,12 +1,15 @@
 import type { Candle } from './candle.ts'
 import { emptyPiece, extendPiece, loadCandle, loadTick, type Piece } from './candle-piece.ts'
 import { CandleWindow } from './candle-window.ts'
+import { openPieces, type SourceCandles } from './compose.ts'
 import type { Instrument } from './instrument.ts'
 import type { Cursor, Tick } from './tick.ts'
-import { TIMEFRAME_MS, TIMEFRAMES, type Timeframe } from './timeframe.ts'
+import { bucketEnd, TIMEFRAME_MS, TIMEFRAMES, type Timeframe } from './timeframe.ts'
 
-/** Told of each final candle that a late tick changed. */
-export type OnRevised = (timeframe: Timeframe, time: number) => void
+export interface TakenCandle {
+  readonly timeframe: Timeframe
+  readonly candle: Candle
+}
 
 const FINEST_MS = TIMEFRAME_MS['1s']
 
@@ -28,6 +31,7 @@ export class InstrumentCandles {
   /** Candles read back from a slower tier hold some ticks up to here: each window knows which. */
   #through = -1
   #closedUntil = Number.NEGATIVE_INFINITY
+  /** Ticks that happened before it are in the candles already: those were taken from the source. */
   #heldUntil = Number.NEGATIVE_INFINITY
 
   constructor(instrument: Instrument, capacity: number) {
@@ -46,8 +50,8 @@ export class InstrumentCandles {
     return this.#windows
   }
 
-  /** Folds a tick into every timeframe. Ticks come in id order; their times may step back. */
-  fold(tick: Tick, onRevised?: OnRevised): void {
+  /** Folds a tick into every timeframe. Ticks come in id order; their times may step back, and revise final candles. */
+  fold(tick: Tick): void {
     if (tick.time < this.#heldUntil) return
     loadTick(this.#piece, tick, this.#instrument)
     const second = tick.time - (tick.time % FINEST_MS)
@@ -57,22 +61,14 @@ export class InstrumentCandles {
     }
     this.#settle()
     if (second >= this.#second && second >= this.#closedUntil && tick.id > this.#through) this.#gather(second)
-    else this.#foldPiece(this.#piece, tick.time, onRevised)
+    else this.#foldPiece(this.#piece, tick.time)
   }
 
-  /** Folds a whole candle of a shorter timeframe into the bucket of `timeframe` that it belongs to. */
-  foldCandle(timeframe: Timeframe, candle: Candle): void {
+  /** Takes the candles that a slower tier kept. */
+  restore(timeframe: Timeframe, candles: readonly Candle[]): void {
     const window = this.window(timeframe)
-    loadCandle(this.#piece, candle, this.#instrument)
-    window.fold(candle.time, this.#piece)
-  }
-
-  /** Takes candles from a slower tier or from the source (CandleWindow.merge). */
-  merge(timeframe: Timeframe, candles: readonly Candle[]): readonly Candle[] {
-    const window = this.window(timeframe)
-    const taken = window.merge(candles)
+    window.restore(candles)
     this.#through = Math.max(this.#through, window.restoredThrough ?? -1)
-    return taken
   }
 
   /** Says that the candles hold every tick up to `id`: from here on only newer ones are folded. */
@@ -81,9 +77,27 @@ export class InstrumentCandles {
     this.#through = Math.max(this.#through, id)
   }
 
-  /** Says that the candles, taken whole from the source, hold every tick that happened before `time`. */
-  holdsUntil(time: number): void {
-    this.#heldUntil = time
+  /**
+   * Makes the candles up to `until`, a full minute, those of the source: finished ones whole, open ones composed. From
+   * here on only ticks that happen at `until` or later are folded: the source's candles hold all the others. Returns
+   * the finished candles that are new.
+   */
+  takeSource(candles: SourceCandles, until: number): readonly TakenCandle[] {
+    const taken: TakenCandle[] = []
+    for (const window of this.windows()) {
+      const { timeframe } = window
+      const finished = (candles.get(timeframe) ?? []).filter(
+        ({ time, final }) => final && bucketEnd(timeframe, time) <= until,
+      )
+      for (const candle of window.takeFinished(finished, until)) taken.push({ timeframe, candle })
+      for (const piece of openPieces(window.last(1)[0]?.time, timeframe, until, candles)) {
+        loadCandle(this.#piece, piece, this.#instrument)
+        window.fold(piece.time, this.#piece)
+      }
+    }
+    this.#heldUntil = until
+    this.#through = -1
+    return taken
   }
 
   /** Marks candles final whose bucket ended at or before `until`; tells each, oldest first within its timeframe. */
@@ -112,10 +126,7 @@ export class InstrumentCandles {
     this.#foldPiece(this.#gathered, this.#second)
   }
 
-  #foldPiece(piece: Piece, time: number, onRevised?: OnRevised): void {
-    for (const window of this.#windows) {
-      const folded = window.fold(time, piece)
-      if (folded === 'revised') onRevised?.(window.timeframe, window.startOf(time))
-    }
+  #foldPiece(piece: Piece, time: number): void {
+    for (const window of this.#windows) window.fold(time, piece)
   }
 }

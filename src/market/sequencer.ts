@@ -12,6 +12,8 @@ export interface SequencerPorts {
   readonly pass: (update: Update) => void
   /** A hole was met; later ticks of this symbol wait until `fill` has closed it or `skip` gives it up. */
   readonly onHole: (hole: Hole) => void
+  /** Ids that the source itself leaves out when it is asked for them; told before the tick that follows. */
+  readonly onLeftOut: (hole: Hole) => void
   /** A tick that the stream already has. */
   readonly onDouble: (tick: Tick) => void
 }
@@ -36,42 +38,51 @@ export class Sequencer {
   /** Takes a tick as it came from the source. */
   accept(tick: Tick): void {
     const row = this.#row(tick.symbol)
-    if (row.held !== undefined) hold(row, tick)
-    else this.#place(row, tick, false)
+    if (row.held !== undefined) hold(row.held, tick)
+    else this.#place(row, tick)
   }
 
-  /** Takes a tick that was asked for to close a hole: in id order, beginning right after `last`. */
+  /**
+   * Takes a tick that was asked for to close a hole, in id order. One that waits is passed as it came in: it is news,
+   * only late by the hole before it.
+   */
   fill(tick: Tick): void {
     const row = this.#row(tick.symbol)
-    if (row.last !== null && tick.id <= row.last) return
-    this.#pass(row, tick, true)
+    const { last } = row
+    if (last !== null && tick.id <= last) return
+    if (this.#jumps(row, tick)) this.#ports.onLeftOut({ symbol: tick.symbol, from: last! + 1, to: tick.id - 1 })
+    const waiting = row.held?.get(tick.id)
+    row.held?.delete(tick.id)
+    this.#pass(row, waiting ?? tick, waiting === undefined)
   }
 
-  /** Says where the stream stands: `last` is the newest id it has, null when it has none. Ticks still wait. */
-  start(symbol: string, last: Cursor | null): void {
-    this.#row(symbol).last = last
+  /**
+   * Says where the stream stands: `last` is the newest id it has, null when it has none. Ticks still wait. `next`: the
+   * id that may follow although it does not rise by one; the ids between have been told.
+   */
+  start(symbol: string, last: Cursor | null, next?: Cursor): void {
+    const row = this.#row(symbol)
+    row.last = last
+    row.skipTo = next
   }
 
   /** The newest id in the row, and the oldest one waiting behind it; undefined when none waits. */
   position(symbol: string): { readonly last: Cursor | null; readonly waiting: Cursor | undefined } {
     const { last, held } = this.#row(symbol)
-    return { last, waiting: held?.reduce<Cursor | undefined>((low, { id }) => Math.min(low ?? id, id), undefined) }
-  }
-
-  /** No tick of this symbol waits. */
-  isLive(symbol: string): boolean {
-    return this.#row(symbol).held === undefined
+    let waiting: Cursor | undefined
+    for (const id of held?.keys() ?? []) if (waiting === undefined || id < waiting) waiting = id
+    return { last, waiting }
   }
 
   /** Makes the next ticks wait: some may have been missed, and the source is about to be asked. */
   hold(symbol: string): void {
-    this.#row(symbol).held ??= []
+    this.#row(symbol).held ??= new Map()
   }
 
   /** Lets the waiting ticks through up to the next hole, if there is one. True when none waits any more. */
   release(symbol: string): boolean {
     const row = this.#row(symbol)
-    const waiting = (row.held ?? []).sort((a, b) => a.id - b.id)
+    const waiting = [...(row.held?.values() ?? [])].sort((a, b) => a.id - b.id)
     row.held = undefined
     for (const tick of waiting) this.accept(tick)
     return row.held === undefined
@@ -79,23 +90,26 @@ export class Sequencer {
 
   /** Gives the hole up: the oldest waiting tick is next. The ids between are returned; undefined when none waits. */
   skip(symbol: string): Hole | undefined {
-    const row = this.#row(symbol)
     const { last, waiting } = this.position(symbol)
     if (waiting === undefined || last === null || waiting <= last + 1) return undefined
-    row.skipTo = waiting
+    this.#row(symbol).skipTo = waiting
     return { symbol, from: last + 1, to: waiting - 1 }
   }
 
-  #place(row: Row, tick: Tick, backfilled: boolean): void {
+  #place(row: Row, tick: Tick): void {
     const { last } = row
     if (last !== null && tick.id <= last) {
       this.#ports.onDouble(tick)
-    } else if (this.#contiguous && last !== null && tick.id > last + 1 && tick.id !== row.skipTo) {
-      row.held = [tick]
-      this.#ports.onHole({ symbol: tick.symbol, from: last + 1, to: tick.id - 1 })
+    } else if (this.#jumps(row, tick)) {
+      row.held = new Map([[tick.id, tick]])
+      this.#ports.onHole({ symbol: tick.symbol, from: last! + 1, to: tick.id - 1 })
     } else {
-      this.#pass(row, tick, backfilled)
+      this.#pass(row, tick, false)
     }
+  }
+
+  #jumps({ last, skipTo }: Row, { id }: Tick): boolean {
+    return this.#contiguous && last !== null && id > last + 1 && id !== skipTo
   }
 
   #pass(row: Row, tick: Tick, backfilled: boolean): void {
@@ -108,7 +122,7 @@ export class Sequencer {
   #row(symbol: string): Row {
     let row = this.#rows.get(symbol)
     if (row === undefined) {
-      row = { last: null, held: [], skipTo: undefined }
+      row = { last: null, held: new Map(), skipTo: undefined }
       this.#rows.set(symbol, row)
     }
     return row
@@ -117,14 +131,17 @@ export class Sequencer {
 
 interface Row {
   last: Cursor | null
-  /** Ticks that wait; undefined while the stream runs. */
-  held: Tick[] | undefined
+  /** Ticks that wait, by id; undefined while the stream runs. */
+  held: Map<Cursor, Tick> | undefined
   /** A hole before this id was given up. */
   skipTo: Cursor | undefined
 }
 
-function hold(row: Row, tick: Tick): void {
-  // Past the bound the oldest leave: the hole before those that stay grows, and is filled by id all the same.
-  if (row.held!.length >= MAX_HELD_TICKS) row.held = row.held!.slice(MAX_HELD_TICKS / 2)
-  row.held!.push(tick)
+function hold(held: Map<Cursor, Tick>, tick: Tick): void {
+  if (held.size >= MAX_HELD_TICKS) {
+    // The older half leaves: the hole before those that stay grows, and is filled by id all the same.
+    const ids = [...held.keys()].sort((a, b) => a - b)
+    for (const id of ids.slice(0, MAX_HELD_TICKS / 2)) held.delete(id)
+  }
+  held.set(tick.id, tick)
 }

@@ -17,7 +17,8 @@ interface Holder {
   readonly startTime: string | null
 }
 
-const LOCK_FILE = 'tickgate.lock'
+/** The file in a data directory that says who holds it. */
+export const LOCK_FILE = 'tickgate.lock'
 /** A file is made and then written, a turn is taken and then over: what is older than this was left by the dead. */
 const SETTLED_AFTER_MS = 2_000
 /** `starttime` is field 22 of /proc/PID/stat (proc(5)): counted from the fourth, the state being the third. */

@@ -1,7 +1,7 @@
 import type { Candle } from '../market/candle.ts'
 import { FeedClock } from '../market/feed-clock.ts'
 import type { Instrument } from '../market/instrument.ts'
-import { InstrumentCandles, type OnRevised } from '../market/instrument-candles.ts'
+import { InstrumentCandles } from '../market/instrument-candles.ts'
 import type { Cursor, Update } from '../market/tick.ts'
 import type { Timeframe } from '../market/timeframe.ts'
 import { Tail } from './tail.ts'
@@ -53,12 +53,12 @@ export class MemoryStream {
     this.#tail.durable(newest.at(-1)!.id)
   }
 
-  /** Takes the next tick of the stream. A tick of a final candle revises it, and `onRevised` is told. */
-  append(update: Update, onRevised?: OnRevised): void {
+  /** Takes the next tick of the stream. */
+  append(update: Update): void {
     this.#cursor = update.id
     this.#latest = update
     this.clock.observe(update.time, update.received)
-    this.history.fold(update, onRevised)
+    this.history.fold(update)
     this.#tail.push(update)
   }
 

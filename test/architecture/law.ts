@@ -27,10 +27,11 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/catch-up.ts': ['src/base', 'src/market', 'src/feed.ts'],
   'src/supervise.ts': ['src/base', 'src/market', 'src/feed.ts'],
   'src/keep-candles.ts': ['src/base', 'src/market', 'src/tiers'],
+  'src/restore.ts': ['src/market', 'src/tiers'],
   'src/warm-up.ts': ['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
   'src/run-feed.ts': [
     ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
-    ...['src/ingest.ts', 'src/catch-up.ts', 'src/supervise.ts', 'src/warm-up.ts'],
+    ...['src/ingest.ts', 'src/catch-up.ts', 'src/supervise.ts', 'src/restore.ts', 'src/warm-up.ts'],
   ],
   'src/stop-signal.ts': ['src/base'],
   // What puts the parts together.

@@ -112,5 +112,8 @@ describe('serve', () => {
     const second = start(['demo', '--port', String(await freePort())], directory)
     expect(await second.ended).toBe(1)
     expect(second.err).toContain(String(first.child.pid))
+    const fresh = start(['demo', '--fresh', '--port', String(await freePort())], directory)
+    expect(await fresh.ended).toBe(1)
+    expect(fresh.err).toContain(String(first.child.pid))
   }, 60_000)
 })

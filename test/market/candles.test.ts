@@ -4,7 +4,7 @@ import type { Candle } from '../../src/market/candle.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
 import { InstrumentCandles } from '../../src/market/instrument-candles.ts'
 import type { Tick } from '../../src/market/tick.ts'
-import { bucketStart, TIMEFRAMES, type Timeframe } from '../../src/market/timeframe.ts'
+import { bucketEnd, bucketStart, TIMEFRAMES, type Timeframe } from '../../src/market/timeframe.ts'
 
 const BTC: Instrument = {
   symbol: 'BTC',
@@ -98,7 +98,7 @@ describe('candles of one instrument', () => {
         const before = new InstrumentCandles(BTC, 10_000)
         for (const each of ticks.slice(0, at)) before.fold(each)
         const after = new InstrumentCandles(BTC, 10_000)
-        for (const timeframe of TIMEFRAMES) after.merge(timeframe, before.window(timeframe).last(10_000))
+        for (const timeframe of TIMEFRAMES) after.restore(timeframe, before.window(timeframe).last(10_000))
         for (const each of ticks.slice(Math.max(0, at - overlap))) after.fold(each)
         for (const timeframe of TIMEFRAMES) {
           expect(after.window(timeframe).last(10_000)).toEqual(whole.window(timeframe).last(10_000))
@@ -143,9 +143,7 @@ describe('candles of one instrument', () => {
     candles.fold(tick(1, MONDAY + 10, 100))
     candles.fold(tick(2, MONDAY + 60_010, 101))
     candles.close(MONDAY + 62_000, () => {})
-    const revised: string[] = []
-    candles.fold(tick(3, MONDAY + 59_999, 107), (timeframe, time) => revised.push(`${timeframe} ${time - MONDAY}`))
-    expect(revised).toEqual(['1s 59000', '1m 0'])
+    candles.fold(tick(3, MONDAY + 59_999, 107))
     const [first, second] = candles.window('1m').last(2)
     expect(first).toMatchObject({ high: 107, close: 107, trades: 2, final: true, revision: 1 })
     expect(second).toMatchObject({ high: 101, trades: 1, revision: 0 })
@@ -162,15 +160,57 @@ describe('candles of one instrument', () => {
     expect(candles.takeDirty().flatMap((each) => each.candles)).toEqual([])
   })
 
-  it('a final candle of the source replaces an unfinished one, and never a finished one', () => {
-    const window = new InstrumentCandles(BTC, 100).window('1m')
-    const candle: Candle = {
-      ...{ time: MONDAY, open: 1, high: 2, low: 1, close: 2, volume: 3, quoteVolume: 4, buyVolume: 1, trades: 2 },
-      ...{ firstId: null, lastId: null, final: false, revision: 0 },
-    }
-    window.merge([candle])
-    expect(window.merge([{ ...candle, final: true, close: 1.5 }])).toHaveLength(1)
-    expect(window.merge([{ ...candle, final: true, close: 9 }])).toHaveLength(0)
-    expect(window.at(MONDAY)).toEqual({ ...candle, final: true, close: 1.5 })
+  describe('taken from the source', () => {
+    const whole = { firstId: null, lastId: null, final: true }
+
+    it('a final candle that says something else is revised, one that says the same stays', () => {
+      const candles = new InstrumentCandles(BTC, 100)
+      candles.fold(tick(1, MONDAY, 100, 1))
+      candles.fold(tick(2, MONDAY + 60_000, 101, 1))
+      candles.close(MONDAY + 120_000, () => {})
+      const [first, second] = candles.window('1m').last(2)
+      const taken = candles.takeSource(
+        new Map([
+          [
+            '1m',
+            [
+              { ...first!, ...whole },
+              { ...second!, ...whole, volume: 9, trades: 3 },
+            ],
+          ],
+        ]),
+        MONDAY + 120_000,
+      )
+      expect(taken.map(({ candle }) => candle)).toEqual([{ ...second!, ...whole, volume: 9, trades: 3, revision: 1 }])
+      expect(candles.window('1m').last(2)[0]).toEqual(first)
+    })
+
+    it('open candles are composed up to the minute, and only what happens from then on is folded', () => {
+      const truth = new InstrumentCandles(BTC, 1_000)
+      const ticks = Array.from({ length: 4_000 }, (_, index) =>
+        tick(index + 1, MONDAY + index * 2_700, 100 + (index % 7)),
+      )
+      for (const each of ticks) truth.fold(each)
+      const minute = MONDAY + Math.floor((4_000 * 2_700) / 60_000) * 60_000
+      const source = new Map(
+        TIMEFRAMES.map((timeframe) => {
+          const finished = truth
+            .window(timeframe)
+            .last(1_000)
+            .filter(({ time }) => bucketEnd(timeframe, time) <= minute)
+          return [timeframe, finished.map((row) => ({ ...row, ...whole }))] as const
+        }),
+      )
+      const candles = new InstrumentCandles(BTC, 1_000)
+      // What was there before is forgotten where it was open, however wrong it was.
+      candles.fold(tick(3_990, minute - 1, 1, 1_000))
+      candles.takeSource(source, minute)
+      for (const each of ticks.slice(3_900)) candles.fold(each)
+      const numbers = ({ firstId: _, lastId: __, final: ___, revision: ____, ...row }: Candle) => row
+      for (const timeframe of TIMEFRAMES) {
+        const ours = candles.window(timeframe).last(5).map(numbers)
+        expect(ours.at(-1), timeframe).toEqual(numbers(truth.window(timeframe).last(1)[0]!))
+      }
+    })
   })
 })

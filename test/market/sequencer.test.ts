@@ -10,17 +10,19 @@ const tick = (id: number, symbol = 'BTC'): Tick => ({
 function sequencerWithLog(contiguousIds = true) {
   const passed: Update[] = []
   const holes: Hole[] = []
+  const leftOut: Hole[] = []
   const doubles: number[] = []
   const sequencer = new Sequencer(contiguousIds, {
     pass: (update) => passed.push(update),
     onHole: (hole) => holes.push(hole),
+    onLeftOut: (hole) => leftOut.push(hole),
     onDouble: ({ id }) => doubles.push(id),
   })
   const start = (last: number | null) => {
     sequencer.start('BTC', last)
     sequencer.release('BTC')
   }
-  return { sequencer, passed, holes, doubles, start, ids: () => passed.map(({ id }) => id) }
+  return { sequencer, passed, holes, leftOut, doubles, start, ids: () => passed.map(({ id }) => id) }
 }
 
 describe('the sequencer', () => {
@@ -60,9 +62,17 @@ describe('the sequencer', () => {
       [2, false],
       [3, true],
       [4, true],
-      [5, true],
+      [5, false],
       [6, false],
     ])
+  })
+
+  it('ids that the source leaves out are told before the tick that follows', () => {
+    const { sequencer, leftOut, ids } = sequencerWithLog()
+    sequencer.start('BTC', 1)
+    for (const id of [2, 5]) sequencer.fill(tick(id))
+    expect(leftOut).toEqual([{ symbol: 'BTC', from: 3, to: 4 }])
+    expect(ids()).toEqual([2, 5])
   })
 
   it('a hole that is given up is jumped over once, and its bounds are told', () => {
@@ -109,7 +119,7 @@ describe('the sequencer', () => {
         }
         for (const { id, fillNow } of steps) {
           sequencer.accept(tick(id))
-          if (fillNow && !sequencer.isLive('BTC')) fillUp()
+          if (fillNow) fillUp()
         }
         fillUp()
         const newest = Math.max(0, ...steps.map(({ id }) => id))
