@@ -83,17 +83,25 @@ export function startRow(columns: CandleColumns, row: number, time: number, piec
   columns.final[row] = OPEN
 }
 
-/** Folds a piece that comes after (by id) everything the row holds. */
+/**
+ * Folds a piece into the row. Open and close go by id, so that a trade that comes late finds its place; a row that began
+ * with the source's candles has no first id, and nothing comes before them.
+ */
 export function foldIntoRow(columns: CandleColumns, row: number, piece: Piece): void {
   if (piece.high > columns.high[row]!) columns.high[row] = piece.high
   if (piece.low < columns.low[row]!) columns.low[row] = piece.low
-  columns.close[row] = piece.close
+  if (piece.firstId !== NO_ID && piece.firstId < columns.firstId[row]!) {
+    columns.open[row] = piece.open
+    columns.firstId[row] = piece.firstId
+  }
+  if (piece.lastId === NO_ID || piece.lastId > columns.lastId[row]!) {
+    columns.close[row] = piece.close
+    columns.lastId[row] = piece.lastId
+  }
   addAmount(columns.volume, columns.volumeFraction, row, piece.volume)
   addAmount(columns.quote, columns.quoteFraction, row, piece.quote)
   addAmount(columns.buy, columns.buyFraction, row, piece.buy)
   columns.trades[row]! += piece.trades
-  if (columns.firstId[row] === NO_ID) columns.firstId[row] = piece.firstId
-  if (piece.lastId !== NO_ID) columns.lastId[row] = piece.lastId
 }
 
 function addAmount(whole: Float64Array, fraction: Float64Array, row: number, amount: Amount): void {

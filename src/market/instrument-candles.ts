@@ -64,6 +64,14 @@ export class InstrumentCandles {
     else this.#foldPiece(this.#piece, tick.time)
   }
 
+  /** Folds a tick that comes after ones with higher ids: each candle that holds it is as if it had come in time. */
+  foldLate(tick: Tick): void {
+    this.#settle()
+    if (tick.time < this.#heldUntil) return
+    loadTick(this.#piece, tick, this.#instrument)
+    this.#foldPiece(this.#piece, tick.time)
+  }
+
   /** Takes the candles that a slower tier kept. */
   restore(timeframe: Timeframe, candles: readonly Candle[]): void {
     const window = this.window(timeframe)

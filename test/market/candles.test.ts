@@ -149,6 +149,23 @@ describe('candles of one instrument', () => {
     expect(second).toMatchObject({ high: 101, trades: 1, revision: 0 })
   })
 
+  it('trades that come late, in whatever order, leave the candles as if they had come in time', () => {
+    fc.assert(
+      fc.property(someTicks(999_999_999), fc.nat(119), fc.nat(119), (ticks, from, count) => {
+        const late = ticks.slice(from, from + count)
+        const whole = new InstrumentCandles(BTC, 10_000)
+        for (const each of ticks) whole.fold(each)
+        const candles = new InstrumentCandles(BTC, 10_000)
+        for (const each of ticks) if (!late.includes(each)) candles.fold(each)
+        for (const each of late.toReversed()) candles.foldLate(each)
+        for (const timeframe of TIMEFRAMES) {
+          expect(candles.window(timeframe).last(10_000)).toEqual(whole.window(timeframe).last(10_000))
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
   it('changed candles are told once each, all as of the same tick', () => {
     const candles = new InstrumentCandles(BTC, 100)
     candles.fold(tick(1, MONDAY))
