@@ -7,7 +7,7 @@ import { createDelivery } from './ingest.ts'
 import { type Instrument, streamName } from './market/instrument.ts'
 import type { Hole } from './market/sequencer.ts'
 import { FeedRun, type RunFeedPorts } from './run-feed.ts'
-import type { Database } from './tiers/database.ts'
+import type { Database, Gap } from './tiers/database.ts'
 import type { MemoryTier } from './tiers/memory.ts'
 import type { DatabaseWriter } from './tiers/writer.ts'
 
@@ -81,6 +81,17 @@ function feedPorts({ memory, database, writer, hub, config, log, now }: FeedSide
       log.warn({ stream: streamName(instrument), from, to, reason }, 'gap')
       writer.gap({ instrument, from, to, status: 'open', reason })
       hub.gap({ symbol, from, to, status: 'open', reason })
+    },
+    storeLate(instrument, updates) {
+      for (const update of updates) writer.tick(instrument, update)
+    },
+    stored: () => writer.flush(),
+    onGapSettled(gap: Gap) {
+      const { instrument, from, to, status, reason } = gap
+      const { symbol } = instrument
+      log.info({ stream: streamName(instrument), from, to, status, reason }, 'gap settled')
+      writer.gap(gap)
+      hub.gap({ symbol, from, to, status, ...(reason === undefined ? {} : { reason }) })
     },
     onStatus: (status) => log.debug({ ...status }, 'feed status'),
     onDouble: ({ symbol, id }) => log.debug({ symbol, id }, 'double'),

@@ -5,6 +5,7 @@ import type { Log } from './base/log.ts'
 import { createSlots } from './base/slots.ts'
 import { catchUp } from './catch-up.ts'
 import type { Feed } from './feed.ts'
+import { GapFiller } from './fill-gaps.ts'
 import { ingest } from './ingest.ts'
 import type { Instrument } from './market/instrument.ts'
 import { type Hole, Sequencer } from './market/sequencer.ts'
@@ -12,7 +13,7 @@ import type { Tick, Update } from './market/tick.ts'
 import { TIMEFRAMES } from './market/timeframe.ts'
 import { restore } from './restore.ts'
 import { type FeedStatus, supervise } from './supervise.ts'
-import type { CandleRow, Database } from './tiers/database.ts'
+import type { CandleRow, Database, Gap } from './tiers/database.ts'
 import type { MemoryStream, MemoryTier } from './tiers/memory.ts'
 import { warmUp } from './warm-up.ts'
 
@@ -23,6 +24,13 @@ export interface RunFeedPorts {
   readonly deliver: (update: Update) => void
   readonly storeCandle: (row: CandleRow) => void
   readonly onGap: (instrument: Instrument, hole: Hole, reason: string) => void
+  /** Ticks found late: to the database, not to the stream; told when durable by `stored`. */
+  readonly storeLate: (instrument: Instrument, updates: readonly Update[]) => void
+  readonly stored: () => Promise<void>
+  /** Between two pages of trades that are filled in behind the stream. */
+  readonly gapPauseMs?: number
+  /** What became of a gap that was told. */
+  readonly onGapSettled: (gap: Gap) => void
   readonly onStatus: (status: FeedStatus) => void
   readonly onDouble: (tick: Tick) => void
   readonly onSkipped: (error: GatewayError) => void
@@ -41,6 +49,8 @@ const WARM_UP_CANDLES = 100_000
 const LEAST_CANDLES = 100
 const MOST_CANDLES = 1_000
 const JOINS_AT_ONCE = 4
+/** Live traffic and the source's budget come first. */
+const GAP_PAUSE_MS = 200
 const BACKOFF: BackoffBounds = { firstMs: 250, maxMs: 30_000 }
 
 /** A stream that is being brought up to its source. */
@@ -64,6 +74,9 @@ export class FeedRun {
   readonly #backoff: BackoffBounds
   readonly #slots = createSlots(JOINS_AT_ONCE)
   readonly #joins = new Map<string, Join>()
+  readonly #gaps: GapFiller
+  /** Symbols whose stored gaps are known. */
+  readonly #recalled = new Set<string>()
   #restored = false
   #instruments: readonly Instrument[] | undefined
   #connected = false
@@ -81,12 +94,23 @@ export class FeedRun {
       onHole: (hole) => this.#onHole(hole),
       onLeftOut: (hole) => this.#onLeftOut(hole),
     })
+    this.#gaps = new GapFiller(
+      {
+        ...ports,
+        feed,
+        onSettled: ports.onGapSettled,
+        backoff: this.#backoff,
+        pauseMs: ports.gapPauseMs ?? GAP_PAUSE_MS,
+      },
+      signal,
+    )
     const warm = createGate()
     this.warm = warm.opened
     const { onStatus, log, now } = ports
     const attempt = (connected: () => void, connection: AbortSignal) => this.#attempt(connected, warm.open, connection)
     this.ended = supervise(feed.name, attempt, { onStatus, backoff: this.#backoff, log, now }, signal)
       .finally(() => Promise.all([...this.#joins.values()].map(({ done }) => done)))
+      .finally(() => this.#gaps.idle)
       .finally(warm.open)
   }
 
@@ -149,7 +173,13 @@ export class FeedRun {
 
   #onLeftOut(hole: Hole): void {
     const stream = this.#ports.memory.stream(hole.symbol)
-    if (stream !== undefined) this.#ports.onGap(stream.instrument, hole, 'the source leaves these ids out')
+    if (stream !== undefined) this.#tellGap(stream.instrument, hole, 'the source leaves these ids out')
+  }
+
+  /** Tells a hole that the stream goes on without, and has it filled behind. */
+  #tellGap(instrument: Instrument, hole: Hole, reason: string): void {
+    this.#ports.onGap(instrument, hole, reason)
+    this.#gaps.add({ instrument, from: hole.from, to: hole.to, status: 'open', reason })
   }
 
   /** Brings one stream up to what its source has: one at a time per stream, and once more if asked meanwhile. */
@@ -174,6 +204,7 @@ export class FeedRun {
         join.again = false
         this.#setLive(symbol, false)
         if (stream !== undefined) await this.#retry(stream)
+        if (stream?.warm) await this.#fillStoredGaps(stream.instrument)
         // From here to the end there is no await: a hole that shows now finds this join, or none.
       } while (join.again && !this.#signal.aborted)
     } catch (error) {
@@ -181,6 +212,13 @@ export class FeedRun {
     } finally {
       this.#joins.delete(symbol)
     }
+  }
+
+  /** Gaps that an earlier run left open, once it is known which trades the candles hold; each is taken once. */
+  async #fillStoredGaps(instrument: Instrument): Promise<void> {
+    if (this.#recalled.has(instrument.symbol)) return
+    for (const gap of await this.#ports.database.gaps(instrument)) this.#gaps.add(gap)
+    this.#recalled.add(instrument.symbol)
   }
 
   /** Tries until the stream stands where its source does; the waits between tries take no slot from the others. */
@@ -204,6 +242,7 @@ export class FeedRun {
       ...this.#ports,
       ...{ feed: this.#feed, sequencer: this.#sequencer, depth: this.#depth, store: this.#ports.storeCandle },
       onLive: ({ symbol }: Instrument) => this.#setLive(symbol, this.#connected),
+      onGap: (instrument: Instrument, hole: Hole, reason: string) => this.#tellGap(instrument, hole, reason),
     }
     if (!stream.warm) await warmUp(stream, ports, this.#signal)
     await catchUp(stream.instrument, ports, this.#signal)

@@ -45,6 +45,7 @@ export async function warmUp(stream: MemoryStream, ports: WarmUpPorts, signal: A
   const isBehind = (stream.latest?.time ?? 0) < minute
   await fill(goesOn && isBehind ? { after: cursor } : { from: minute }, stream, ports, signal)
   if (newest !== undefined && !goesOn) fillNewest(newest, stream, ports)
+  history.wholeThrough(sequencer.position(instrument.symbol).last ?? -1)
   stream.warm = true
 }
 

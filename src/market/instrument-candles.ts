@@ -33,6 +33,8 @@ export class InstrumentCandles {
   #closedUntil = Number.NEGATIVE_INFINITY
   /** Ticks that happened before it are in the candles already: those were taken from the source. */
   #heldUntil = Number.NEGATIVE_INFINITY
+  /** Late ticks up to here were among the source's trades, from which the candles were made. */
+  #wholeThrough: Cursor = -1
 
   constructor(instrument: Instrument, capacity: number) {
     this.#instrument = instrument
@@ -67,9 +69,14 @@ export class InstrumentCandles {
   /** Folds a tick that comes after ones with higher ids: each candle that holds it is as if it had come in time. */
   foldLate(tick: Tick): void {
     this.#settle()
-    if (tick.time < this.#heldUntil) return
+    if (tick.time < this.#heldUntil || tick.id <= this.#wholeThrough) return
     loadTick(this.#piece, tick, this.#instrument)
     this.#foldPiece(this.#piece, tick.time)
+  }
+
+  /** Says that the candles hold every tick of the source up to `id`, those that the stream has not got included. */
+  wholeThrough(id: Cursor): void {
+    this.#wholeThrough = id
   }
 
   /** Takes the candles that a slower tier kept. */

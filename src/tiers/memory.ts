@@ -67,6 +67,11 @@ export class MemoryStream {
     this.#tail.durable(id)
   }
 
+  /** Ticks up to `id` were found late: from now on the database alone tells the stream up to there. */
+  cutTail(id: Cursor): void {
+    if (this.#cursor !== null && id < this.#cursor) this.#tail.cut(id)
+  }
+
   candles(timeframe: Timeframe, count: number): readonly Candle[] {
     return this.history.window(timeframe).last(count)
   }

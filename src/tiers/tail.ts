@@ -34,6 +34,19 @@ export class Tail {
     this.#evict()
   }
 
+  /**
+   * Lets go of everything up to `id`, which is stored: ticks were found late among it, and only the database has them.
+   * What follows is linked to `id`, which is now before it.
+   */
+  cut(id: Cursor): void {
+    if (this.#base !== null && this.#base >= id) return
+    const rest = this.#updates.slice(this.#firstAfter(id))
+    this.#updates = rest.map((update, index) => (index === 0 ? { ...update, prev: id } : update))
+    this.#head = 0
+    this.#base = id
+    this.durable(id)
+  }
+
   /** The newest `count`, or as many as there are, ascending. */
   newest(count: number): readonly Update[] {
     return this.#updates.slice(Math.max(this.#head, this.#updates.length - count))

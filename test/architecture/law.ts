@@ -25,6 +25,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What moves a tick: takes functions, and of the tiers the contract and the memory.
   'src/ingest.ts': ['src/base', 'src/market', 'src/feed.ts'],
   'src/catch-up.ts': ['src/base', 'src/market', 'src/feed.ts'],
+  'src/fill-gaps.ts': ['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
   'src/supervise.ts': ['src/base', 'src/market', 'src/feed.ts'],
   'src/keep-candles.ts': ['src/base', 'src/market', 'src/tiers'],
   'src/restore.ts': ['src/market', 'src/tiers'],
@@ -32,6 +33,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/run-feed.ts': [
     ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
     ...['src/ingest.ts', 'src/catch-up.ts', 'src/supervise.ts', 'src/restore.ts', 'src/warm-up.ts'],
+    'src/fill-gaps.ts',
   ],
   'src/stop-signal.ts': ['src/base'],
   // What puts the parts together.

@@ -5,7 +5,7 @@ import type { Hole } from '../../src/market/sequencer.ts'
 import type { Update } from '../../src/market/tick.ts'
 import { TIMEFRAMES } from '../../src/market/timeframe.ts'
 import { FeedRun } from '../../src/run-feed.ts'
-import type { CandleRow } from '../../src/tiers/database.ts'
+import type { CandleRow, Gap } from '../../src/tiers/database.ts'
 import { MemoryTier } from '../../src/tiers/memory.ts'
 import { BTC, type ExchangeFeed } from './exchange-feed.ts'
 import { createLogRecorder } from './log-recorder.ts'
@@ -26,6 +26,7 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
   const events: string[] = []
   const gaps: (Hole & { reason: string })[] = []
   const candles: CandleRow[] = []
+  const settled: Gap[] = []
   const log = createLogRecorder()
   const stop = new AbortController()
   let clock = 0
@@ -47,6 +48,11 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
         gaps.push({ ...hole, reason })
         events.push(`gap ${hole.from}-${hole.to}`)
       },
+      storeLate: (instrument, updates) =>
+        void database.write({ ticks: updates.map((update) => ({ instrument, update })), candles: [], gaps: [] }),
+      stored: async () => {},
+      gapPauseMs: 0,
+      onGapSettled: (gap) => settled.push(gap),
       onStatus: () => {},
       onDouble: () => {},
       onSkipped: () => {},
@@ -65,7 +71,7 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
     await run.ended.catch(() => undefined)
   }
   return {
-    ...{ memory, published, events, gaps, log, run, warm: run.warm, stop: end },
+    ...{ memory, published, events, gaps, settled, log, run, warm: run.warm, stop: end },
     stream: () => memory.stream('BTC')!,
     until: async (condition: () => boolean) => {
       while (!condition()) await nextTurn()

@@ -1,0 +1,153 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { GatewayError } from '../src/base/errors.ts'
+import type { Instrument } from '../src/market/instrument.ts'
+import { BTC, ExchangeFeed } from './fakes/exchange-feed.ts'
+import { expectCandlesOf, type Side, type SideSettings, startSide } from './fakes/ingest-side.ts'
+import { MemoryDatabase } from './fakes/memory-database.ts'
+
+const NOON = Date.UTC(2026, 10, 18, 12, 0, 30)
+const open: (() => Promise<unknown>)[] = []
+
+afterEach(async () => {
+  for (const close of open.splice(0)) await close()
+})
+
+function begin(feed: ExchangeFeed, database: MemoryDatabase, settings: SideSettings = {}): Side {
+  const side = startSide(feed, database, { holdBackMs: 50, ...settings })
+  open.push(side.stop)
+  return side
+}
+
+/** Five trades are lost while the source cannot be asked: ids 2 to 6, and then a seventh comes. */
+async function leaveGapOpen(feed: ExchangeFeed, side: Side): Promise<() => void> {
+  await side.caughtUp()
+  let isAway = true
+  feed.beforeAnswer = () => {
+    if (isAway) throw new GatewayError('feed_broken', 'REST is away')
+  }
+  for (let count = 0; count < 5; count++) feed.trade(20_000, { lost: true })
+  feed.trade(20_000)
+  await side.until(() => side.published.at(-1)?.id === 7)
+  return () => {
+    isAway = false
+  }
+}
+
+const ids = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index)
+
+describe('a gap that the stream went on without', () => {
+  it('is filled behind it: stored and in the candles, but never slipped into the stream', async () => {
+    const feed = new ExchangeFeed(NOON)
+    feed.trade()
+    const database = new MemoryDatabase()
+    const side = begin(feed, database)
+    const comeBack = await leaveGapOpen(feed, side)
+    expect(side.settled).toEqual([])
+    comeBack()
+    await side.until(() => side.settled.length > 0)
+    expect(side.settled).toEqual([{ instrument: BTC, from: 2, to: 6, status: 'filled', reason: undefined }])
+    expect(side.published.map(({ id }) => id)).toEqual([1, 7])
+    expect(database.ticks.map(({ id }) => id)).toEqual(ids(1, 7))
+    await expectCandlesOf(feed, side)
+  })
+
+  it('once it is filled, a resume from before it is for the database, and the chain after it is whole', async () => {
+    const feed = new ExchangeFeed(NOON)
+    feed.trade()
+    const side = begin(feed, new MemoryDatabase())
+    const comeBack = await leaveGapOpen(feed, side)
+    expect(
+      side
+        .stream()
+        .tailAfter(1, 10)
+        ?.map(({ id, prev }) => [prev, id]),
+    ).toEqual([[1, 7]])
+    comeBack()
+    await side.until(() => side.settled.length > 0)
+    expect(side.stream().tailAfter(1, 10)).toBeUndefined()
+    expect(
+      side
+        .stream()
+        .tailAfter(6, 10)
+        ?.map(({ id, prev }) => [prev, id]),
+    ).toEqual([[6, 7]])
+  })
+
+  it('final candles that it changes have a higher revision', async () => {
+    const feed = new ExchangeFeed(NOON)
+    feed.trade()
+    const side = begin(feed, new MemoryDatabase())
+    const comeBack = await leaveGapOpen(feed, side)
+    side.stream().history.close(feed.time - 1_000, () => {})
+    const before = side.stream().candleAt('1m', Date.UTC(2026, 10, 18, 12, 0))
+    comeBack()
+    await side.until(() => side.settled.length > 0)
+    const after = side.stream().candleAt('1m', Date.UTC(2026, 10, 18, 12, 0))
+    expect(before).toMatchObject({ final: true, revision: 0, trades: 1 })
+    expect(after).toMatchObject({ final: true, revision: 1, trades: 2 })
+  })
+
+  it('a source that fails half-way is asked again from there: nothing is counted twice', async () => {
+    const feed = new ExchangeFeed(NOON)
+    feed.pageSize = 2
+    feed.trade()
+    const side = begin(feed, new MemoryDatabase())
+    await leaveGapOpen(feed, side)
+    let asked = 0
+    feed.beforeAnswer = () => {
+      if (++asked === 2) throw new GatewayError('feed_broken', 'cut in the middle')
+    }
+    await side.until(() => side.settled.length > 0)
+    expect(asked).toBeGreaterThan(3)
+    await expectCandlesOf(feed, side)
+  })
+
+  it('what the source does not have is told as unfillable, and the rest as filled', async () => {
+    class TakenBack extends ExchangeFeed {
+      override async *trades(instrument: Instrument, start: { after: number } | { from: number }) {
+        for await (const page of super.trades(instrument, start)) yield page.filter(({ id }) => id !== 4)
+      }
+    }
+    const feed = new TakenBack(NOON)
+    feed.trade()
+    const side = begin(feed, new MemoryDatabase())
+    const comeBack = await leaveGapOpen(feed, side)
+    comeBack()
+    await side.until(() => side.settled.length === 3)
+    expect(side.settled.map(({ from, to, status }) => [from, to, status])).toEqual([
+      [2, 3, 'filled'],
+      [4, 4, 'unfillable'],
+      [5, 6, 'filled'],
+    ])
+  })
+
+  it('more than may be fetched is told as unfillable at once', async () => {
+    const feed = new ExchangeFeed(NOON)
+    feed.trade()
+    const side = begin(feed, new MemoryDatabase(), { backfillMax: 4 })
+    await leaveGapOpen(feed, side)
+    await side.until(() => side.settled.length > 0)
+    expect(side.settled).toMatchObject([{ from: 2, to: 6, status: 'unfillable' }])
+  })
+
+  it('is filled after a restart, too', async () => {
+    const feed = new ExchangeFeed(NOON)
+    feed.trade()
+    const database = new MemoryDatabase()
+    const before = begin(feed, database)
+    await leaveGapOpen(feed, before)
+    const [gap] = before.gaps
+    await before.storeCandles()
+    await before.stop()
+    await database.write({
+      ...{ ticks: [], candles: [] },
+      gaps: [{ instrument: BTC, from: gap!.from, to: gap!.to, status: 'open', reason: gap!.reason }],
+    })
+    feed.beforeAnswer = () => {}
+    const after = begin(feed, database)
+    await after.until(() => after.settled.length > 0)
+    expect(database.ticks.map(({ id }) => id)).toEqual(ids(1, 7))
+    await after.caughtUp()
+    await expectCandlesOf(feed, after)
+  })
+})
