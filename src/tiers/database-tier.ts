@@ -1,4 +1,4 @@
-import { describeError } from '../base/errors.ts'
+import { describeError, GatewayError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { streamName } from '../market/instrument.ts'
 import { type DataDirLock, lockDataDir } from './data-dir-lock.ts'
@@ -22,6 +22,7 @@ export interface DatabaseTier {
   readonly database: Database
   /** Resolves when the database is there. @throws what opening it throws. */
   readonly opened: Promise<void>
+  /** Gives up what is still being opened; ends within 2 s, and frees the directory. Safe to call twice. */
   close(): Promise<void>
 }
 
@@ -36,7 +37,8 @@ export async function openDatabaseTier(options: DatabaseTierOptions): Promise<Da
   const { databaseUrl, dataDir, log, now } = options
   const lock = databaseUrl === undefined ? await lockDataDir(dataDir) : undefined
   const isNew = isNewDatabase({ databaseUrl, dataDir })
-  const opening = open(options)
+  const closing = new AbortController()
+  const opening = open(options, closing.signal)
   let timer: NodeJS.Timeout | undefined
   const opened = opening.then((database) => {
     const maintain = () =>
@@ -47,7 +49,10 @@ export async function openDatabaseTier(options: DatabaseTierOptions): Promise<Da
   })
   // Told to those who wait for it, whenever they begin to.
   opened.catch(() => {})
-  const close = () => closeTier(opening, lock, () => clearInterval(timer))
+  const close = () => {
+    closing.abort(new GatewayError('tier_unavailable', 'the database must be open, but it was closed meanwhile'))
+    return closeTier(opening, lock, () => clearInterval(timer))
+  }
   try {
     const database = isNew ? new OpeningDatabase('pglite', opening) : await opening
     return { database, opened, close }
@@ -57,9 +62,11 @@ export async function openDatabaseTier(options: DatabaseTierOptions): Promise<Da
   }
 }
 
-function open({ databaseUrl, dataDir, tickRetentionDays, stop, log, now }: DatabaseTierOptions) {
+function open(options: DatabaseTierOptions, closing: AbortSignal) {
+  const { databaseUrl, dataDir, tickRetentionDays, stop, log, now } = options
+  const signal = stop ? AbortSignal.any([stop, closing]) : closing
   return openDatabase({
-    ...{ databaseUrl, dataDir, tickRetentionDays, signal: stop, now },
+    ...{ databaseUrl, dataDir, tickRetentionDays, signal, now },
     onRefused: ({ instrument }, reason) => log.error({ stream: streamName(instrument), reason }, 'row refused'),
     report: (error) => log.error({ reason: error.message }, 'database connection ended'),
   })

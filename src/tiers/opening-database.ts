@@ -1,4 +1,5 @@
-import type { Instrument } from '../market/instrument.ts'
+import { describeError, GatewayError } from '../base/errors.ts'
+import { type Instrument, streamName } from '../market/instrument.ts'
 import type { Cursor } from '../market/tick.ts'
 import type { Timeframe } from '../market/timeframe.ts'
 import type { Batch, Database } from './database.ts'
@@ -9,59 +10,80 @@ import type { Batch, Database } from './database.ts'
  */
 export class OpeningDatabase implements Database {
   readonly kind: Database['kind']
-  readonly #ready: Promise<Database>
-  readonly #unregistered: Instrument[] = []
+  readonly #opening: Promise<Database>
+  /** By stream; each write registers them before it writes, until that has succeeded. */
+  readonly #unregistered = new Map<string, Instrument>()
+  /** Streams whose rows can be there. */
+  readonly #registered = new Set<string>()
   #opened: Database | undefined
 
   constructor(kind: Database['kind'], opening: Promise<Database>) {
     this.kind = kind
-    this.#ready = this.#take(opening)
-    // Whoever opens it is told as well; here it is told to the next write.
-    this.#ready.catch(() => {})
+    this.#opening = opening
+    opening.then(
+      (database) => {
+        this.#opened = database
+      },
+      // Whoever opens it is told as well; here it is told to every write.
+      () => {},
+    )
   }
 
   async register(instruments: readonly Instrument[]): Promise<void> {
-    if (this.#opened) await this.#opened.register(instruments)
-    else this.#unregistered.push(...instruments)
+    for (const instrument of instruments) this.#unregistered.set(streamName(instrument), instrument)
+    if (this.#opened) await this.#registerAll(this.#opened)
   }
 
   async instruments() {
     return this.#opened ? this.#opened.instruments() : []
   }
 
+  /** @throws GatewayError what opening it threw, at every write */
   async write(batch: Batch): Promise<void> {
-    await (await this.#ready).write(batch)
-  }
-
-  async lastId(instrument: Instrument) {
-    return this.#opened?.lastId(instrument)
+    const database = await this.#opening
+    try {
+      await this.#registerAll(database)
+    } catch (error) {
+      // Whatever it is, the batch is not to blame.
+      const message = `instruments must be registered before they are written, but: ${describeError(error)}`
+      throw new GatewayError('tier_unavailable', message, { cause: error })
+    }
+    await database.write(batch)
   }
 
   async ticksAfter(instrument: Instrument, after: Cursor, limit: number) {
-    return this.#opened ? this.#opened.ticksAfter(instrument, after, limit) : []
+    return (await this.#holding(instrument)?.ticksAfter(instrument, after, limit)) ?? []
   }
 
   async ticksBefore(instrument: Instrument, before: Cursor | undefined, limit: number) {
-    return this.#opened ? this.#opened.ticksBefore(instrument, before, limit) : []
+    return (await this.#holding(instrument)?.ticksBefore(instrument, before, limit)) ?? []
   }
 
   async candles(instrument: Instrument, timeframe: Timeframe, limit: number) {
-    return this.#opened ? this.#opened.candles(instrument, timeframe, limit) : []
+    return (await this.#holding(instrument)?.candles(instrument, timeframe, limit)) ?? []
   }
 
   async gaps(instrument: Instrument) {
-    return this.#opened ? this.#opened.gaps(instrument) : []
+    return (await this.#holding(instrument)?.gaps(instrument)) ?? []
   }
 
   async close(): Promise<void> {
     await this.#opened?.close()
   }
 
-  async #take(opening: Promise<Database>): Promise<Database> {
-    const database = await opening
-    // No await between the last look and the assignment: nobody is registered here in vain.
-    while (this.#unregistered.length > 0) await database.register(this.#unregistered.splice(0))
-    this.#opened = database
-    return database
+  /** Undefined while nothing of the instrument can have been written. */
+  #holding(instrument: Instrument): Database | undefined {
+    return this.#registered.has(streamName(instrument)) ? this.#opened : undefined
+  }
+
+  async #registerAll(database: Database): Promise<void> {
+    const waiting = [...this.#unregistered]
+    if (waiting.length === 0) return
+    await database.register(waiting.map(([, instrument]) => instrument))
+    // Not one that was brought up to date meanwhile: the next write registers it again.
+    for (const [stream, instrument] of waiting) {
+      this.#registered.add(stream)
+      if (this.#unregistered.get(stream) === instrument) this.#unregistered.delete(stream)
+    }
   }
 }
