@@ -1,6 +1,6 @@
 import { isGatewayError } from '../base/errors.ts'
 import { assertStorableCandle, type StoredCandle, writeCandles } from './candle-writer.ts'
-import { type Connection, type ConnectionSource, transaction } from './connection.ts'
+import { type ConnectionSource, type Statement, transaction } from './connection.ts'
 import { type StoredGap, writeGaps } from './gap-writer.ts'
 import { codeOf, isDataError, toGatewayError, UNIQUE_VIOLATION } from './sqlstate.ts'
 import { assertStorableTick, sortTicks, type TickRow, writeKnownTicks, writeNewTicks } from './tick-writer.ts'
@@ -26,11 +26,11 @@ export function createBatchWriter(source: ConnectionSource): BatchWriter {
 
   const commit = async (rows: readonly StoredRow[]) => {
     try {
-      await transaction(source, (connection) => writeRows(connection, rows, newestIds))
+      await transaction(source, writeRows(rows, newestIds))
     } catch (error) {
       if (codeOf(error) !== UNIQUE_VIOLATION) throw error
       // Another process stored one of the new ticks: compare every tick with what is there.
-      await transaction(source, (connection) => writeRows(connection, rows, new Map(), Number.POSITIVE_INFINITY))
+      await transaction(source, writeRows(rows, new Map(), Number.POSITIVE_INFINITY))
     }
     for (const row of rows) {
       if ('update' in row && row.update.id > (newestIds.get(row.instrumentId) ?? -1)) {
@@ -64,27 +64,17 @@ export function createBatchWriter(source: ConnectionSource): BatchWriter {
 }
 
 /** Ids at or below `newestIds`, or below `knownBelow` where an instrument is not in it, may be stored already. */
-async function writeRows(
-  connection: Connection,
+function* writeRows(
   rows: readonly StoredRow[],
   newestIds: ReadonlyMap<number, number>,
   knownBelow = -1,
-): Promise<void> {
+): Generator<Statement> {
   const ticks = sortTicks(rows.filter((row) => 'update' in row))
   const isNew = ({ instrumentId, update }: TickRow) => update.id > (newestIds.get(instrumentId) ?? knownBelow)
-  await writeNewTicks(connection, ticks.filter(isNew))
-  await writeKnownTicks(
-    connection,
-    ticks.filter((row) => !isNew(row)),
-  )
-  await writeCandles(
-    connection,
-    rows.filter((row) => 'candle' in row),
-  )
-  await writeGaps(
-    connection,
-    rows.filter((row) => 'gap' in row),
-  )
+  yield* writeNewTicks(ticks.filter(isNew))
+  yield* writeKnownTicks(ticks.filter((row) => !isNew(row)))
+  yield* writeCandles(rows.filter((row) => 'candle' in row))
+  yield* writeGaps(rows.filter((row) => 'gap' in row))
 }
 
 /** What can be seen without asking the database, which for some of these would only say that the bytes are wrong. */
@@ -110,15 +100,12 @@ async function findRefusals(source: ConnectionSource, rows: readonly StoredRow[]
 }
 
 /** The data error that the rows cause, if any. */
-function tryRows(source: ConnectionSource, rows: readonly StoredRow[]): Promise<unknown> {
-  const taken = new Error('the rows were taken: roll back')
-  const attempt = transaction(source, async (connection) => {
-    await writeRows(connection, rows, new Map(), Number.POSITIVE_INFINITY)
-    throw taken
-  })
-  return attempt.catch((error) => {
-    if (error === taken) return undefined
+async function tryRows(source: ConnectionSource, rows: readonly StoredRow[]): Promise<unknown> {
+  try {
+    await transaction(source, writeRows(rows, new Map(), Number.POSITIVE_INFINITY), 'rollback')
+    return undefined
+  } catch (error) {
     if (!isDataError(error)) throw error
     return error
-  })
+  }
 }

@@ -1,7 +1,7 @@
 import { GatewayError } from '../base/errors.ts'
 import type { Candle } from '../market/candle.ts'
 import type { Timeframe } from '../market/timeframe.ts'
-import type { Connection } from './connection.ts'
+import type { Query } from './connection.ts'
 import { TIMEFRAME_CODES } from './schema.ts'
 
 /** A candle with the number its instrument has in this database. */
@@ -11,19 +11,36 @@ export interface StoredCandle {
   readonly candle: Candle
 }
 
-/** Writes candles in one statement, sorted by key so that two writers cannot wait for each other in a circle. */
-export async function writeCandles(connection: Connection, rows: readonly StoredCandle[]): Promise<void> {
-  if (rows.length === 0) return
+/** So many take a server some tenths of a second, and the gateway's thread some hundredths to encode. */
+const ROWS_IN_A_STATEMENT = 10_000
+
+/** Writes candles, sorted by key so that two writers cannot wait for each other in a circle. */
+export function* writeCandles(rows: readonly StoredCandle[]): Generator<Query> {
   const sorted = rows.toSorted(
     (a, b) =>
       a.instrumentId - b.instrumentId ||
       TIMEFRAME_CODES[a.timeframe] - TIMEFRAME_CODES[b.timeframe] ||
       a.candle.time - b.candle.time,
   )
-  const candles = sorted.map(({ candle }) => candle)
-  await connection.query(UPSERT, [
-    sorted.map(({ instrumentId }) => instrumentId),
-    sorted.map(({ timeframe }) => TIMEFRAME_CODES[timeframe]),
+  for (let start = 0; start < sorted.length; start += ROWS_IN_A_STATEMENT) {
+    yield { sql: UPSERT, parameters: columnsOf(sorted.slice(start, start + ROWS_IN_A_STATEMENT)) }
+  }
+}
+
+/** @throws GatewayError row_refused for a candle that no chart may show. */
+export function assertStorableCandle({ candle, timeframe }: StoredCandle): void {
+  for (const [field, value] of Object.entries(candle)) {
+    if (typeof value !== 'number' || Number.isFinite(value)) continue
+    const what = `the ${timeframe} candle of ${candle.time}`
+    throw new GatewayError('row_refused', `${what}: ${field} must be a finite number, was ${value}`)
+  }
+}
+
+function columnsOf(rows: readonly StoredCandle[]): readonly (readonly unknown[])[] {
+  const candles = rows.map(({ candle }) => candle)
+  return [
+    rows.map(({ instrumentId }) => instrumentId),
+    rows.map(({ timeframe }) => TIMEFRAME_CODES[timeframe]),
     candles.map(({ time }) => time),
     candles.map(({ open }) => open),
     candles.map(({ high }) => high),
@@ -37,19 +54,13 @@ export async function writeCandles(connection: Connection, rows: readonly Stored
     candles.map(({ lastId }) => lastId),
     candles.map(({ final }) => final),
     candles.map(({ revision }) => revision),
-  ])
+  ]
 }
 
-/** @throws GatewayError row_refused for a candle that no chart may show. */
-export function assertStorableCandle({ candle, timeframe }: StoredCandle): void {
-  for (const [field, value] of Object.entries(candle)) {
-    if (typeof value !== 'number' || Number.isFinite(value)) continue
-    const what = `the ${timeframe} candle of ${candle.time}`
-    throw new GatewayError('row_refused', `${what}: ${field} must be a finite number, was ${value}`)
-  }
-}
-
-/** Row comparison is lexicographic, false < true: an older state of a candle never replaces a newer one. */
+/**
+ * Row comparison is lexicographic, false < true: an older state of a candle never replaces a newer one. That it is final
+ * counts before its last id: one taken whole from the source has no id, and holds more than what was folded until a stop.
+ */
 const UPSERT = `
   insert into candles (
     instrument_id, timeframe, open_time, open, high, low, close, volume, quote_volume, buy_volume, trades,
@@ -70,5 +81,5 @@ const UPSERT = `
     volume = excluded.volume, quote_volume = excluded.quote_volume, buy_volume = excluded.buy_volume,
     trades = excluded.trades, first_id = excluded.first_id, last_id = excluded.last_id,
     final = excluded.final, revision = excluded.revision
-  where (excluded.revision, coalesce(excluded.last_id, -1), excluded.final)
-      > (candles.revision, coalesce(candles.last_id, -1), candles.final)`
+  where (excluded.revision, excluded.final, coalesce(excluded.last_id, -1))
+      > (candles.revision, candles.final, coalesce(candles.last_id, -1))`

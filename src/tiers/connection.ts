@@ -4,12 +4,28 @@ export interface Answer {
   readonly affected: number
 }
 
+/** SQL; arrays among the parameters are sent as PostgreSQL arrays. */
+export interface Query {
+  readonly sql: string
+  readonly parameters?: readonly unknown[]
+}
+
+/** COPY `table` FROM binary tuples (see copy-tuples.ts). The bytes may be moved away: do not touch them again. */
+export interface Copy {
+  readonly table: string
+  readonly tuples: Uint8Array<ArrayBuffer>
+}
+
+export type Statement = Query | Copy
+
+/** How a transaction ends in which nothing failed. */
+export type Ending = 'commit' | 'rollback'
+
 /** One connection to a PostgreSQL, real or embedded: statements run on it one after another. */
 export interface Connection {
-  /** Arrays among the parameters are sent as PostgreSQL arrays. */
   query(sql: string, parameters?: readonly unknown[]): Promise<Answer>
-  /** COPY `table` FROM binary tuples (see copy-tuples.ts). The bytes may be moved away: do not touch them again. */
-  copyIn(table: string, tuples: Uint8Array<ArrayBuffer>): Promise<void>
+  /** Runs the statements between BEGIN and `end`. The first that fails rolls everything back, and its error is thrown. */
+  transaction(statements: Iterable<Statement>, end: Ending): Promise<void>
 }
 
 /** Where connections come from. Every failure of its connections is an Error; its `code` is the SQLSTATE, if it has one. */
@@ -22,22 +38,33 @@ export interface ConnectionSource {
   close(): Promise<void>
 }
 
-/** Runs `work` between BEGIN and COMMIT on one connection; whatever it throws rolls everything back. */
-export async function transaction<T>(
+/** One transaction on a connection of its own. */
+export async function transaction(
   source: ConnectionSource,
-  work: (connection: Connection) => Promise<T>,
-): Promise<T> {
+  statements: Iterable<Statement>,
+  end: Ending = 'commit',
+): Promise<void> {
   const connection = await source.acquire()
   try {
-    await connection.query('begin')
-    const result = await work(connection)
-    await connection.query('commit')
-    return result
-  } catch (error) {
-    // When even the rollback fails the connection is broken, `release` ends it and the server rolls back by itself.
-    await connection.query('rollback').catch(() => undefined)
-    throw error
+    await connection.transaction(statements, end)
   } finally {
     source.release(connection)
+  }
+}
+
+/** A transaction where statements can only be run one by one: what `run` throws rolls everything back. */
+export async function runTransaction(
+  run: (statement: Statement) => Promise<unknown>,
+  statements: Iterable<Statement>,
+  end: Ending,
+): Promise<void> {
+  try {
+    await run({ sql: 'begin' })
+    for (const statement of statements) await run(statement)
+    await run({ sql: end })
+  } catch (error) {
+    // When even the rollback fails the connection is broken, `release` ends it and the server rolls back by itself.
+    await run({ sql: 'rollback' }).catch(() => undefined)
+    throw error
   }
 }

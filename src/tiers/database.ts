@@ -30,7 +30,7 @@ export interface Batch {
 
 /**
  * The database tier. Writing the same thing twice changes nothing: a tick by its id (the first content wins), a candle
- * unless its (revision, lastId) is higher. Reads never return a tick twice and order by id.
+ * unless its (revision, final, lastId) is higher. Reads never return a tick twice and order by id.
  *
  * @throws GatewayError tier_unavailable from every method while the database cannot be reached: worth another try.
  */
@@ -49,8 +49,6 @@ export interface Database {
    */
   write(batch: Batch): Promise<void>
 
-  /** The id of the newest stored tick. */
-  lastId(instrument: Instrument): Promise<Cursor | undefined>
   /** The oldest `limit` ticks with id > `after`, ascending, each with its stored predecessor as `prev`. */
   ticksAfter(instrument: Instrument, after: Cursor, limit: number): Promise<readonly Update[]>
   /** The newest `limit` ticks with id < `before` (default: all), ascending. */

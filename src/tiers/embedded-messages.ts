@@ -1,17 +1,23 @@
-import type { Answer } from './connection.ts'
+import type { Answer, Ending, Query, Statement } from './connection.ts'
 
 /** What the worker is given on start. */
 export interface WorkerSetup {
   readonly directory: string
 }
 
-/** One statement for the worker. With `copy`, `sql` reads those bytes as the file '/dev/blob'. */
-export interface WorkerRequest {
-  readonly id: number
-  readonly sql: string
-  readonly parameters?: readonly unknown[]
-  readonly copy?: Uint8Array<ArrayBuffer>
+/**
+ * A whole transaction: in one message, because every answer waits until the gateway's thread has time for it, and under
+ * load that is long.
+ */
+export interface WorkerTransaction {
+  readonly statements: readonly Statement[]
+  readonly end: Ending
 }
+
+/** What the worker is asked to do. */
+export type WorkerTask = Query | WorkerTransaction
+
+export type WorkerRequest = WorkerTask & { readonly id: number }
 
 /** Said once, when the database is open. */
 export interface WorkerReady {

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
-import type { WorkerReply, WorkerRequest, WorkerSetup } from './embedded-messages.ts'
+import { type Answer, runTransaction, type Statement } from './connection.ts'
+import type { WorkerReply, WorkerRequest, WorkerSetup, WorkerTask } from './embedded-messages.ts'
 import { PLANNER_SETTINGS } from './planner.ts'
 import { codeOf } from './sqlstate.ts'
 
@@ -27,14 +28,36 @@ port.on('message', (request: WorkerRequest | 'close') => {
 })
 port.postMessage({ ready: true } satisfies WorkerReply)
 
-async function answer({ id, sql, parameters, copy }: WorkerRequest): Promise<WorkerReply> {
+/** After a trap the memory of the database cannot be trusted: nothing more is run, and the thread dies of it. */
+let trap: WebAssembly.RuntimeError | undefined
+
+async function answer({ id, ...task }: WorkerRequest): Promise<WorkerReply> {
   try {
-    const options = copy ? { blob: new Blob([copy]) } : {}
-    const { rows, affectedRows } = await database.query(sql, parameters ? [...parameters] : [], options)
-    return { id, answer: { rows, affected: affectedRows ?? 0 } }
+    return { id, answer: await perform(task) }
   } catch (error) {
-    // After a trap the memory of the database cannot be trusted: let the thread die, and be started again.
-    if (error instanceof WebAssembly.RuntimeError) throw error
+    if (trap) throw trap
     return { id, failure: { message: error instanceof Error ? error.message : String(error), code: codeOf(error) } }
+  }
+}
+
+async function perform(task: WorkerTask): Promise<Answer> {
+  if ('sql' in task) return run(task)
+  await runTransaction(run, task.statements, task.end)
+  return { rows: [], affected: 0 }
+}
+
+async function run(statement: Statement): Promise<Answer> {
+  if (trap) throw trap
+  try {
+    const { rows, affectedRows } = await ('sql' in statement
+      ? database.query(statement.sql, [...(statement.parameters ?? [])])
+      : // PGlite gives the bytes to the statement as a file of this name.
+        database.query(`copy ${statement.table} from '/dev/blob' (format binary)`, [], {
+          blob: new Blob([statement.tuples]),
+        }))
+    return { rows, affected: affectedRows ?? 0 }
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) trap = error
+    throw error
   }
 }

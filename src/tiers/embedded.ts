@@ -91,8 +91,8 @@ function markOf(directory: string): string {
 function connect(link: WorkerLink): Connection {
   return {
     query: (sql, parameters = []) => link.send({ sql, parameters }),
-    async copyIn(table, tuples) {
-      await link.send({ sql: `copy ${table} from '/dev/blob' (format binary)`, copy: tuples })
+    async transaction(statements, end) {
+      await link.send({ statements: [...statements], end })
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { Connection } from './connection.ts'
+import type { Query } from './connection.ts'
 import type { Gap } from './database.ts'
 
 /** A gap with the number its instrument has in this database. */
@@ -8,18 +8,19 @@ export interface StoredGap {
 }
 
 /** Writes gaps; what is said last of one first id is what is known of it. */
-export async function writeGaps(connection: Connection, rows: readonly StoredGap[]): Promise<void> {
-  if (rows.length === 0) return
+export function writeGaps(rows: readonly StoredGap[]): readonly Query[] {
+  if (rows.length === 0) return []
   const newest = [...new Map(rows.map((row) => [`${row.instrumentId}:${row.gap.from}`, row])).values()].toSorted(
     (a, b) => a.instrumentId - b.instrumentId || a.gap.from - b.gap.from,
   )
-  await connection.query(UPSERT, [
+  const parameters = [
     newest.map(({ instrumentId }) => instrumentId),
     newest.map(({ gap }) => gap.from),
     newest.map(({ gap }) => gap.to),
     newest.map(({ gap }) => gap.status),
     newest.map(({ gap }) => gap.reason ?? null),
-  ])
+  ]
+  return [{ sql: UPSERT, parameters }]
 }
 
 const UPSERT = `

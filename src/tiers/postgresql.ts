@@ -1,7 +1,15 @@
 import { finished } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import type { Answer, Connection, ConnectionSource } from './connection.ts'
+import {
+  type Answer,
+  type Connection,
+  type ConnectionSource,
+  type Copy,
+  type Ending,
+  runTransaction,
+  type Statement,
+} from './connection.ts'
 import { PLANNER_SETTINGS } from './planner.ts'
 import { isServerAnswer } from './sqlstate.ts'
 
@@ -76,16 +84,24 @@ class PostgresqlConnection implements Connection {
     })
   }
 
-  copyIn(table: string, tuples: Uint8Array): Promise<void> {
+  transaction(statements: Iterable<Statement>, end: Ending): Promise<void> {
+    const run = async (statement: Statement) => {
+      if ('sql' in statement) await this.query(statement.sql, statement.parameters)
+      else await this.#copyIn(statement)
+    }
+    return runTransaction(run, statements, end)
+  }
+
+  release(broken = this.#broken): void {
+    this.#client.release(broken)
+  }
+
+  #copyIn({ table, tuples }: Copy): Promise<void> {
     return this.#watched(async () => {
       const stream = this.#client.query(copyFrom(`copy ${table} from stdin (format binary)`))
       stream.end(tuples)
       await finished(stream)
     })
-  }
-
-  release(broken = this.#broken): void {
-    this.#client.release(broken)
   }
 
   async #watched<T>(work: () => Promise<T>): Promise<T> {

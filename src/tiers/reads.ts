@@ -12,17 +12,6 @@ export interface StreamKey {
   readonly symbol: string
 }
 
-export async function readLastId(database: Kysely<Tables>, instrumentId: number): Promise<Cursor | undefined> {
-  const row = await database
-    .selectFrom('ticks')
-    .select('id')
-    .where('instrument_id', '=', instrumentId)
-    .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return row?.id
-}
-
 export function readTicksAfter(
   database: Kysely<Tables>,
   key: StreamKey,

@@ -9,7 +9,7 @@ import type { Batch, Database } from './database.ts'
 import { createDialect } from './dialect.ts'
 import { readInstruments, registerInstruments } from './instruments.ts'
 import { maintainPartitions } from './partitions.ts'
-import { readCandles, readGaps, readLastId, readTicksAfter, readTicksBefore } from './reads.ts'
+import { readCandles, readGaps, readTicksAfter, readTicksBefore } from './reads.ts'
 import type { Tables } from './schema.ts'
 import { toGatewayError } from './sqlstate.ts'
 
@@ -29,6 +29,8 @@ export class SqlDatabase implements Database {
   readonly #writer: BatchWriter
   readonly #options: SqlDatabaseOptions
   readonly #idByStream = new Map<string, number>()
+  /** The same for objects seen before: for each of many ticks, without making the name of its stream. */
+  readonly #knownIds = new WeakMap<Instrument, number>()
   readonly #instrumentById = new Map<number, Instrument>()
 
   constructor(source: ConnectionSource, options: SqlDatabaseOptions) {
@@ -64,10 +66,6 @@ export class SqlDatabase implements Database {
       const instrument = this.#instrumentById.get(row.instrumentId)
       if (instrument) this.#options.onRefused({ ...row, instrument }, reason)
     }
-  }
-
-  async lastId(instrument: Instrument): Promise<Cursor | undefined> {
-    return guarded(readLastId(this.#kysely, this.#id(instrument)))
   }
 
   async ticksAfter(instrument: Instrument, after: Cursor, limit: number) {
@@ -111,10 +109,13 @@ export class SqlDatabase implements Database {
   }
 
   #id(instrument: Instrument): number {
+    const known = this.#knownIds.get(instrument)
+    if (known !== undefined) return known
     const stream = streamName(instrument)
     const id = this.#idByStream.get(stream)
     if (id === undefined)
       throw new GatewayError('internal', `an instrument must be registered first, ${stream} was not`)
+    this.#knownIds.set(instrument, id)
     return id
   }
 }

@@ -2,7 +2,10 @@ import type { Batch } from './database.ts'
 
 export type QueuedTick = Batch['ticks'][number]
 
-/** Taken rows are cut off the array when they are this many: often enough for memory, rarely enough for speed. */
+/**
+ * Taken rows are cut off the array when they are this many, and no fewer than those that stay and are copied then: a row
+ * is copied once on the average, however many wait.
+ */
 const CUT_AT = 16_384
 
 /** First in, first out, with a count of all that ever came and went. Adding costs an array's push. */
@@ -33,7 +36,7 @@ export class TickQueue {
   take(count: number): readonly QueuedTick[] {
     const rows = this.#rows.slice(this.#head, this.#head + count)
     this.#head += rows.length
-    if (this.#head >= CUT_AT || this.#head === this.#rows.length) {
+    if (this.#head >= Math.max(CUT_AT, this.size) || this.size === 0) {
       this.#cut += this.#head
       this.#rows = this.#rows.slice(this.#head)
       this.#head = 0

@@ -1,6 +1,6 @@
 import { GatewayError } from '../base/errors.ts'
 import type { Update } from '../market/tick.ts'
-import type { Connection } from './connection.ts'
+import type { Statement } from './connection.ts'
 import { CopyTuples, tupleBytes } from './copy-tuples.ts'
 import { SIDE_CODES } from './schema.ts'
 
@@ -14,19 +14,21 @@ export interface TickRow {
  * Writes ticks whose ids are above everything stored: straight into the table, which is the fastest way there is.
  * Fails with SQLSTATE 23505 when another process stored one of them meanwhile.
  */
-export async function writeNewTicks(connection: Connection, rows: readonly TickRow[]): Promise<void> {
-  if (rows.length > 0) await connection.copyIn('ticks', encodeTicks(rows))
+export function writeNewTicks(rows: readonly TickRow[]): readonly Statement[] {
+  return rows.length === 0 ? [] : [{ table: 'ticks', tuples: encodeTicks(rows) }]
 }
 
 /**
  * Writes ticks of which some may be stored: of one id the first content stays, also when the times differ (the primary
  * key holds the time, so it alone would not notice).
  */
-export async function writeKnownTicks(connection: Connection, rows: readonly TickRow[]): Promise<void> {
-  if (rows.length === 0) return
-  await connection.query('create temp table if not exists tick_stage (like ticks) on commit delete rows')
-  await connection.copyIn('tick_stage', encodeTicks(rows))
-  await connection.query(INSERT_UNKNOWN)
+export function writeKnownTicks(rows: readonly TickRow[]): readonly Statement[] {
+  if (rows.length === 0) return []
+  return [
+    { sql: 'create temp table if not exists tick_stage (like ticks) on commit delete rows' },
+    { table: 'tick_stage', tuples: encodeTicks(rows) },
+    { sql: INSERT_UNKNOWN },
+  ]
 }
 
 /** The limit keeps the subquery what it is, index lookups: as an anti-join it may be planned as a scan of all ticks. */

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
-import type { Answer } from './connection.ts'
-import type { WorkerFailure, WorkerReply, WorkerRequest, WorkerSetup } from './embedded-messages.ts'
+import type { Answer, Statement } from './connection.ts'
+import type { WorkerFailure, WorkerReply, WorkerSetup, WorkerTask } from './embedded-messages.ts'
 
 /** The gateway's end of the embedded database's thread. */
 export interface WorkerLink {
   /** Resolves when the database is open; rejects when the thread ends before. */
   readonly opened: Promise<void>
-  /** Rejects with the statement's failure, or when the thread ends before it answers: never hangs. */
-  send(request: Omit<WorkerRequest, 'id'>): Promise<Answer>
+  /** Rejects with the failure of the statement, or when the thread ends before it answers: never hangs. */
+  send(task: WorkerTask): Promise<Answer>
   /** Lets the thread close the database; after 1.5 s ends it (what was committed is in the log of the database). */
   close(): Promise<void>
 }
@@ -62,12 +62,12 @@ export function startWorker(
 
   return {
     opened,
-    send(request) {
+    send(task) {
       if (ended) return Promise.reject(ended)
       const id = nextId++
       return new Promise((resolve, reject) => {
         waiting.set(id, { resolve, reject })
-        worker.postMessage({ ...request, id }, request.copy ? [request.copy.buffer] : [])
+        worker.postMessage({ ...task, id }, 'statements' in task ? buffersOf(task.statements) : [])
       })
     },
     async close() {
@@ -80,6 +80,11 @@ export function startWorker(
       clearTimeout(cut)
     },
   }
+}
+
+/** Moved to the thread instead of copied. */
+function buffersOf(statements: readonly Statement[]): ArrayBuffer[] {
+  return statements.flatMap((statement) => ('tuples' in statement ? [statement.tuples.buffer] : []))
 }
 
 function statementError({ message, code }: WorkerFailure): Error {

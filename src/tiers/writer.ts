@@ -3,7 +3,9 @@ import { describeError, GatewayError, isGatewayError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type Instrument, streamName } from '../market/instrument.ts'
 import type { Cursor, Update } from '../market/tick.ts'
+import { CandleQueue } from './candle-queue.ts'
 import type { Batch, CandleRow, Database, Gap } from './database.ts'
+import { FlushWaiters, type QueueCounts } from './flush-waiters.ts'
 import { NewestQueue } from './newest-queue.ts'
 import { type QueuedTick, TickQueue } from './tick-queue.ts'
 
@@ -11,10 +13,14 @@ export interface DatabaseWriterOptions {
   readonly database: Pick<Database, 'write'>
   /** How long a row waits for others, at most, while the database keeps up. */
   readonly flushMs?: number
-  /** Ticks, and as many candles, in one transaction. */
+  /** So many ticks are a batch, and written at once. */
+  readonly fullRows?: number
+  /** Ticks, and about as many candles, in one transaction, at most: batches grow that far when more come than are written. */
   readonly maxRows?: number
-  /** Ticks that wait, at most: past it the oldest leave. Candles stay: there is one per bucket. */
+  /** Ticks that wait, at most: past it the oldest leave. */
   readonly bound?: number
+  /** Candles that wait, about: past it the oldest finished 1s candles leave; longer ones stay. */
+  readonly candleBound?: number
   /** Called after a commit: the instrument's ticks up to `id` are stored. */
   readonly onDurable?: (instrument: Instrument, id: Cursor) => void
   /** Called with the ids that left unwritten; the gap itself is written with the next batch. */
@@ -37,6 +43,8 @@ export interface DatabaseWriterStats {
   readonly failures: number
   /** Ticks that left at the bound. */
   readonly dropped: number
+  /** 1s candles that left at theirs. */
+  readonly droppedCandles: number
 }
 
 /** The bounded queue before the database: whoever adds a row never waits and never sees an error. */
@@ -61,34 +69,32 @@ export function createDatabaseWriter(options: DatabaseWriterOptions): DatabaseWr
   return new QueueWriter(options)
 }
 
-/** Someone who waits for a flush: until each queue has let go of this many rows, and they are committed. */
-interface FlushWaiter {
-  readonly ticks: number
-  readonly candles: number
-  readonly gaps: number
-  done(): void
-  fail(error: GatewayError): void
-}
-
 class QueueWriter implements DatabaseWriter {
   readonly #options: Required<Omit<DatabaseWriterOptions, 'log'>> & Pick<DatabaseWriterOptions, 'log'>
   readonly #ticks = new TickQueue()
-  readonly #candles = new NewestQueue<CandleRow>()
+  readonly #candles = new CandleQueue()
   readonly #gaps = new NewestQueue<Gap>()
   readonly #lastDropped = new Map<Instrument, Gap>()
   readonly #ending = new AbortController()
+  readonly #waiters = new FlushWaiters()
   #inFlight = 0
   #timer: NodeJS.Timeout | undefined
   #draining = false
-  #waiters: FlushWaiter[] = []
+  #addedBefore = 0
+  #isShedding = false
   #closing: Promise<void> | undefined
-  #stats: DatabaseWriterStats = { written: 0, batches: 0, lastFlushMs: 0, failures: 0, dropped: 0 }
+  #stats: DatabaseWriterStats = {
+    ...{ written: 0, batches: 0, lastFlushMs: 0, failures: 0 },
+    ...{ dropped: 0, droppedCandles: 0 },
+  }
 
   constructor(options: DatabaseWriterOptions) {
     this.#options = {
       flushMs: 100,
-      maxRows: 5_000,
+      fullRows: 5_000,
+      maxRows: 50_000,
       bound: 1_000_000,
+      candleBound: 500_000,
       onDurable: () => undefined,
       onDropped: () => undefined,
       now: Date.now,
@@ -115,7 +121,8 @@ class QueueWriter implements DatabaseWriter {
 
   candle(row: CandleRow): void {
     if (this.#closing) return
-    this.#candles.set(`${streamName(row.instrument)} ${row.timeframe} ${row.candle.time}`, row)
+    this.#candles.set(row)
+    if (this.#candles.size > this.#options.candleBound) this.#shedCandles()
     this.#wake()
   }
 
@@ -127,11 +134,9 @@ class QueueWriter implements DatabaseWriter {
 
   flush(): Promise<void> {
     if (this.backlog === 0) return Promise.resolve()
-    return new Promise((done, fail) => {
-      const [ticks, candles, gaps] = [this.#ticks.added, this.#candles.added, this.#gaps.added]
-      this.#waiters.push({ ticks, candles, gaps, done, fail })
-      this.#startDraining()
-    })
+    const flushed = this.#waiters.wait(this.#counts('added'))
+    this.#startDraining()
+    return flushed
   }
 
   close(): Promise<void> {
@@ -148,14 +153,13 @@ class QueueWriter implements DatabaseWriter {
     if (this.backlog === 0) return
     this.#options.log?.warn({ rows: this.backlog }, 'rows left unwritten at close')
     const error = new GatewayError('tier_unavailable', 'a flush must be over before the close, but rows were left')
-    for (const waiter of this.#waiters) waiter.fail(error)
-    this.#waiters = []
+    this.#waiters.fail(error)
   }
 
   /** On the path of every tick: two comparisons unless something is to be done. */
   #wake(): void {
     if (this.#draining) return
-    if (this.#ticks.size >= this.#options.maxRows) this.#startDraining()
+    if (this.#ticks.size >= this.#options.fullRows) this.#startDraining()
     else this.#timer ??= setTimeout(() => this.#startDraining(), this.#options.flushMs)
   }
 
@@ -169,11 +173,13 @@ class QueueWriter implements DatabaseWriter {
 
   /** Writes one batch after another as long as they are full or somebody waits; never throws. */
   async #drain(): Promise<void> {
+    // Whoever adds the candles of an instrument may be in the middle of it: they are taken when all of them are there.
+    await Promise.resolve()
     do {
       const batch = this.#take()
       if (!(await this.#commit(batch))) return
-      this.#answerWaiters()
-    } while (this.#waiters.length > 0 || this.#ticks.size >= this.#options.maxRows)
+      this.#waiters.answer(this.#counts('taken'))
+    } while (this.#waiters.size > 0 || this.#ticks.size >= this.#options.fullRows)
     this.#draining = false
     if (this.backlog > 0) this.#wake()
   }
@@ -181,12 +187,24 @@ class QueueWriter implements DatabaseWriter {
   #take(): Batch {
     const { maxRows } = this.#options
     const batch = {
-      ticks: this.#ticks.take(maxRows),
+      ticks: this.#ticks.take(this.#batchRows()),
       candles: this.#candles.take(maxRows),
       gaps: this.#gaps.take(maxRows),
     }
     this.#inFlight = batch.ticks.length + batch.candles.length + batch.gaps.length
     return batch
+  }
+
+  /**
+   * Twice what came since the batch before: where the thread is busy a batch takes as long as its turns, so that only
+   * larger ones are faster. What an outage left behind goes in small ones, which hold up nobody.
+   */
+  #batchRows(): number {
+    const { fullRows, maxRows } = this.#options
+    const { added } = this.#ticks
+    const came = added - this.#addedBefore
+    this.#addedBefore = added
+    return Math.min(maxRows, Math.max(fullRows, 2 * came))
   }
 
   /** Tries until the batch is stored; false when the writer was closed before. */
@@ -223,15 +241,12 @@ class QueueWriter implements DatabaseWriter {
     const { written, batches } = this.#stats
     this.#stats = { ...this.#stats, written: written + this.#inFlight, batches: batches + 1, lastFlushMs }
     this.#inFlight = 0
+    if (this.#candles.size === 0) this.#isShedding = false
     for (const [instrument, { to }] of idBounds(batch.ticks)) this.#options.onDurable(instrument, to)
   }
 
-  #answerWaiters(): void {
-    const isDone = (waiter: FlushWaiter) =>
-      this.#ticks.taken >= waiter.ticks && this.#candles.taken >= waiter.candles && this.#gaps.taken >= waiter.gaps
-    const done = this.#waiters.filter(isDone)
-    this.#waiters = this.#waiters.filter((waiter) => !isDone(waiter))
-    for (const waiter of done) waiter.done()
+  #counts(which: 'added' | 'taken'): QueueCounts {
+    return { ticks: this.#ticks[which], candles: this.#candles[which], gaps: this.#gaps[which] }
   }
 
   /** A batch's worth at once, so that a database that stays away is not told of one tick after another. */
@@ -244,6 +259,17 @@ class QueueWriter implements DatabaseWriter {
       this.#keepDropped(gap)
       onDropped(gap)
     }
+  }
+
+  /** A tenth at once, because to find the oldest all are looked at. Said once, until the queue has been empty again. */
+  #shedCandles(): void {
+    const { candleBound, log } = this.#options
+    const shed = this.#candles.shed(Math.ceil(candleBound / 10))
+    if (shed === 0) return
+    this.#stats = { ...this.#stats, droppedCandles: this.#stats.droppedCandles + shed }
+    if (!this.#isShedding)
+      log?.warn({ bound: candleBound }, 'too many candles wait for the database: the oldest of 1s leave')
+    this.#isShedding = true
   }
 
   /** While the last gap of the instrument still waits, the new one makes it longer: a long outage is one row. */

@@ -25,13 +25,10 @@ export class MemoryDatabase implements Database {
     this.ticks.sort((a, b) => a.id - b.id)
     for (const { timeframe, candle } of candles) {
       if (!this.rows.has(timeframe)) this.rows.set(timeframe, new Map())
-      this.rows.get(timeframe)!.set(candle.time, candle)
+      const stored = this.rows.get(timeframe)!
+      if (isNewer(candle, stored.get(candle.time))) stored.set(candle.time, candle)
     }
     this.gapRows.push(...gaps)
-  }
-
-  async lastId() {
-    return this.ticks.at(-1)?.id
   }
 
   async ticksAfter(_: Instrument, after: Cursor, limit: number) {
@@ -51,4 +48,13 @@ export class MemoryDatabase implements Database {
   }
 
   async close() {}
+}
+
+/** By (revision, final, lastId), as the real ones compare. */
+function isNewer(candle: Candle, stored: Candle | undefined): boolean {
+  if (stored === undefined) return true
+  const rank = ({ revision, final, lastId }: Candle) => [revision, Number(final), lastId ?? -1]
+  const [now, before] = [rank(candle), rank(stored)]
+  const at = now.findIndex((value, index) => value !== before[index])
+  return at >= 0 && now[at]! > before[at]!
 }

@@ -41,7 +41,6 @@ export function describeDatabase(name: string, open: Open): void {
       await database.write(batch({ candles: [{ instrument: BTC, timeframe: '1m', candle: candle(NOON) }] }))
       await reopen()
       expect((await database.instruments()).slice(-2)).toEqual([BTC, ETH])
-      expect(await database.lastId(BTC)).toBe(2)
       expect(await database.candles(BTC, '1m', 10)).toEqual([candle(NOON)])
       await database.write(ticks(BTC, update(2, { price: 7 }), update(3)))
       expect((await database.ticksAfter(BTC, 0, 10)).map(({ id, price }) => [id, price])).toEqual([
@@ -54,7 +53,7 @@ export function describeDatabase(name: string, open: Open): void {
     it('says that it is closed, when it is, as something worth another try', async () => {
       await database.close()
       await database.close()
-      await expect(database.lastId(BTC)).rejects.toMatchObject({ code: 'tier_unavailable' })
+      await expect(database.gaps(BTC)).rejects.toMatchObject({ code: 'tier_unavailable' })
       await expect(database.write(ticks(BTC, update(1)))).rejects.toMatchObject({ code: 'tier_unavailable' })
       await reopen()
     })
@@ -141,12 +140,13 @@ function describeTicks(database: () => SqlDatabase): void {
       [4, 'ETH'],
       [6, 'ETH'],
     ])
-    expect(await database().lastId(BTC)).toBe(5)
+    expect((await database().ticksBefore(BTC, undefined, 1)).map(({ id }) => id)).toEqual([5])
   })
 
-  it('has no last id before the first tick, and refuses an instrument nobody registered', async () => {
-    expect(await database().lastId(BTC)).toBeUndefined()
-    await expect(database().lastId({ ...BTC, sourceSymbol: 'BTCUSDC' })).rejects.toMatchObject({ code: 'internal' })
+  it('has no ticks before the first one, and refuses an instrument nobody registered', async () => {
+    expect(await database().ticksBefore(BTC, undefined, 1)).toEqual([])
+    const unknown = database().ticksBefore({ ...BTC, sourceSymbol: 'BTCUSDC' }, undefined, 1)
+    await expect(unknown).rejects.toMatchObject({ code: 'internal' })
   })
 }
 
@@ -167,6 +167,27 @@ function describeRest(database: () => SqlDatabase): void {
     await store(revised)
     await store(candle(NOON, { revision: 0, lastId: 99, final: true }))
     expect(await database().candles(BTC, '1m', 1)).toEqual([revised])
+  })
+
+  it('replaces what was folded until a stop by the whole candle of the source, and not the other way', async () => {
+    const whole = candle(NOON, { firstId: null, lastId: null, final: true, trades: 900 })
+    await store(candle(NOON, { lastId: 500 }))
+    await store(whole)
+    expect(await database().candles(BTC, '1m', 1)).toEqual([whole])
+    await store(candle(NOON, { lastId: 700 }))
+    expect(await database().candles(BTC, '1m', 1)).toEqual([whole])
+    const closed = candle(NOON, { lastId: 700, final: true })
+    await store(closed)
+    await store(candle(NOON, { lastId: 600, final: true }))
+    await store(whole)
+    expect(await database().candles(BTC, '1m', 1)).toEqual([closed])
+  })
+
+  it('stores more candles of one instrument than one statement takes', async () => {
+    const seconds = Array.from({ length: 10_001 }, (_, index) => candle(NOON + index * 1_000))
+    await store(...seconds)
+    const read = await database().candles(BTC, '1m', 20_000)
+    expect(read.map(({ time }) => time)).toEqual(seconds.map(({ time }) => time))
   })
 
   it('reads the newest candles of one timeframe, ascending', async () => {
@@ -222,7 +243,7 @@ function describeRefusals(reopen: Open): void {
     ).rejects.toMatchObject({
       code: 'row_refused',
     })
-    expect(await database.lastId(BTC)).toBe(1)
+    expect((await database.ticksAfter(BTC, 0, 9)).map(({ id }) => id)).toEqual([1])
   })
 }
 

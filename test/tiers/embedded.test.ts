@@ -17,14 +17,15 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 
-/** A thread without a database: it answers 'ok', dies of 'exit' and of 'throw', and is deaf to all after 'hang'. */
+/** A thread without a database: it answers transactions and 'ok', dies of 'exit' and of 'throw', and is deaf to all after 'hang'. */
 const THREAD = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads'
     let deaf = false
     parentPort.on('message', (message) => {
       if (message === 'close' && !deaf) process.exit(0)
-      const { id, sql } = message
+      const { id, sql, statements } = message
+      if (statements) parentPort.postMessage({ id, answer: { rows: [], affected: 0 } })
       if (sql === 'hang') deaf = true
       if (sql === 'exit') process.exit(3)
       if (sql === 'throw') throw new Error('out of memory')
@@ -50,6 +51,15 @@ describe('the thread of the embedded database', () => {
     expect(reports).toEqual([expect.stringContaining(words)])
     const next = await source.acquire()
     expect(await next.query('ok')).toEqual({ rows: [], affected: 1 })
+    await source.close()
+  })
+
+  it('is given a whole transaction in one message', async () => {
+    const source = createEmbeddedSource({ directory: root, report: () => undefined, thread: THREAD })
+    const connection = await source.acquire()
+    // The thread knows neither of them as a statement of its own, and would not answer.
+    await connection.transaction([{ sql: 'first' }, { sql: 'second' }], 'commit')
+    source.release(connection)
     await source.close()
   })
 

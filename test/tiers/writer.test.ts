@@ -3,29 +3,7 @@ import { GatewayError } from '../../src/base/errors.ts'
 import type { Batch, Gap } from '../../src/tiers/database.ts'
 import { createDatabaseWriter, type DatabaseWriterOptions } from '../../src/tiers/writer.ts'
 import { BTC, candle, ETH, NOON, update, updates } from './fixtures.ts'
-
-/** A database whose every write waits until the test ends it, well or badly. */
-function createGatedDatabase() {
-  const writes: { readonly batch: Batch; readonly succeed: () => void; readonly fail: (error: unknown) => void }[] = []
-  let arrived = () => {}
-  return {
-    writes,
-    write: (batch: Batch) =>
-      new Promise<void>((succeed, fail) => {
-        writes.push({ batch, succeed, fail })
-        arrived()
-      }),
-    /** Resolves with write number `index` as soon as it has begun. */
-    async begun(index: number) {
-      while (!writes[index]) {
-        await new Promise<void>((resolve) => {
-          arrived = resolve
-        })
-      }
-      return writes[index]
-    },
-  }
-}
+import { createGatedDatabase } from './gated-database.ts'
 
 const AWAY = new GatewayError('tier_unavailable', 'the database must answer, but it does not')
 const ids = (batch: Batch) => batch.ticks.map(({ update: { id } }) => id)
@@ -37,6 +15,7 @@ function createSubject(options: Partial<DatabaseWriterOptions> = {}) {
   const writer = createDatabaseWriter({
     database,
     flushMs: 1,
+    fullRows: 3,
     maxRows: 3,
     retry: { firstMs: 1, maxMs: 2 },
     onDurable: ({ symbol }, id) => durable.push([symbol, id]),
@@ -75,6 +54,26 @@ describe('the database writer', () => {
     await writer.flush()
     expect(writer.backlog).toBe(0)
     expect(writer.stats).toMatchObject({ written: 7, batches: 3, failures: 0, dropped: 0 })
+  })
+
+  it('makes batches larger while more comes than is written, and small again afterwards', async () => {
+    const { database, writer, add } = createSubject({ fullRows: 3, maxRows: 10, closeWithinMs: 10 })
+    add(1, 30)
+    ;(await database.begun(0)).succeed()
+    // Nothing came meanwhile: what waits goes in small batches.
+    const second = await database.begun(1)
+    add(31, 34)
+    second.succeed()
+    const third = await database.begun(2)
+    add(35, 90)
+    third.succeed()
+    const fourth = await database.begun(3)
+    fourth.succeed()
+    const fifth = await database.begun(4)
+    expect(database.writes.map(({ batch }) => ids(batch).length)).toEqual([10, 3, 8, 10, 3])
+    expect(database.writes.flatMap(({ batch }) => ids(batch))).toEqual(updates(1, 34).map(({ id }) => id))
+    fifth.fail(AWAY)
+    await writer.close()
   })
 
   it('keeps a batch that failed and writes it again before anything newer', async () => {
@@ -150,7 +149,7 @@ describe('the database writer', () => {
     first.succeed()
     const stored: Batch[] = [first.batch]
     const flushed = writer.flush()
-    for (let index = 1; index < 8; index += 1) {
+    for (let index = 1; index < 5; index += 1) {
       const { batch, succeed } = await database.begun(index)
       stored.push(batch)
       succeed()
