@@ -1,5 +1,5 @@
 import { type BackoffBounds, fullJitterMs, pause } from './base/backoff.ts'
-import { describeError, type GatewayError, isGatewayError } from './base/errors.ts'
+import { describeError, GatewayError, isGatewayError } from './base/errors.ts'
 import { createGate } from './base/gate.ts'
 import type { Log } from './base/log.ts'
 import { createSlots } from './base/slots.ts'
@@ -53,6 +53,9 @@ const JOINS_AT_ONCE = 4
 const GAP_PAUSE_MS = 200
 const BACKOFF: BackoffBounds = { firstMs: 250, maxMs: 30_000 }
 
+/** Ids that run backwards for this long, by the source's clock, are no late doubles. */
+const IDS_RESET_MS = 60_000
+
 /** A stream that is being brought up to its source. */
 interface Join {
   /** Something may have been missed meanwhile: once more after this. */
@@ -80,6 +83,7 @@ export class FeedRun {
   #restored = false
   #instruments: readonly Instrument[] | undefined
   #connected = false
+  #idsReset: GatewayError | undefined
 
   constructor(feed: Feed, ports: RunFeedPorts, signal: AbortSignal) {
     this.#feed = feed
@@ -90,7 +94,7 @@ export class FeedRun {
     this.#backoff = ports.backoff ?? BACKOFF
     this.#sequencer = new Sequencer(feed.contiguousIds, {
       pass: ports.deliver,
-      onDouble: ports.onDouble,
+      onDouble: (tick) => this.#onDouble(tick),
       onHole: (hole) => this.#onHole(hole),
       onLeftOut: (hole) => this.#onLeftOut(hole),
     })
@@ -126,7 +130,11 @@ export class FeedRun {
         void this.#joinAll(instruments).then(warm)
       },
     }
-    const sequence = this.#sequencer.accept.bind(this.#sequencer)
+    this.#idsReset = undefined
+    const sequence = (tick: Tick) => {
+      this.#sequencer.accept(tick)
+      if (this.#idsReset !== undefined) throw this.#idsReset
+    }
     try {
       await ingest(this.#feed, instruments, { sequence, skipped: this.#ports.onSkipped }, events, connection)
     } finally {
@@ -164,6 +172,16 @@ export class FeedRun {
   async #joinAll(instruments: readonly Instrument[]): Promise<void> {
     for (const { symbol } of instruments) this.#sequencer.hold(symbol)
     await Promise.all(instruments.map(({ symbol }) => this.#join(symbol)))
+  }
+
+  /** A tick that the stream has is nothing; one with an old id and a new time says that the source began anew. */
+  #onDouble(tick: Tick): void {
+    this.#ports.onDouble(tick)
+    const { symbol, id, time } = tick
+    const latest = this.#ports.memory.stream(symbol)?.latest
+    if (latest === undefined || time <= latest.time + IDS_RESET_MS) return
+    const was = `was ${id} at ${new Date(time).toISOString()}`
+    this.#idsReset = new GatewayError('feed_broken', `ids_reset: ids of ${symbol} must rise above ${latest.id}, ${was}`)
   }
 
   #onHole(hole: Hole): void {

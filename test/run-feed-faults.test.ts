@@ -277,6 +277,19 @@ describe('a feed that meets an error', () => {
     expect(side.stream().live).toBe(false)
   })
 
+  it('ids that begin anew take the feed down, and say so', async () => {
+    const feed = new ExchangeFeed(NOON)
+    tradeFor(feed, 10)
+    const side = begin(feed, new MemoryDatabase(), { backoffMs: 100_000 })
+    await side.caughtUp()
+    feed.past.length = 0
+    feed.trade(30_000)
+    expect(side.statuses.at(-1)?.state).toBe('live')
+    feed.trade(120_000)
+    await side.until(() => side.statuses.at(-1)?.state === 'down')
+    expect(side.statuses.at(-1)?.reason).toMatch(/^ids_reset: ids of BTC must rise above 10, was 2/)
+  })
+
   it('a hole that shows in the turn in which another has just been closed is filled too', async () => {
     for (let delay = 0; delay < 60; delay++) {
       const feed = new ExchangeFeed(NOON)

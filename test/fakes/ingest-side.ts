@@ -5,6 +5,7 @@ import type { Hole } from '../../src/market/sequencer.ts'
 import type { Update } from '../../src/market/tick.ts'
 import { TIMEFRAMES } from '../../src/market/timeframe.ts'
 import { FeedRun } from '../../src/run-feed.ts'
+import type { FeedStatus } from '../../src/supervise.ts'
 import type { CandleRow, Gap } from '../../src/tiers/database.ts'
 import { MemoryTier } from '../../src/tiers/memory.ts'
 import { BTC, type ExchangeFeed } from './exchange-feed.ts'
@@ -27,6 +28,7 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
   const gaps: (Hole & { reason: string })[] = []
   const candles: CandleRow[] = []
   const settled: Gap[] = []
+  const statuses: FeedStatus[] = []
   const log = createLogRecorder()
   const stop = new AbortController()
   let clock = 0
@@ -53,7 +55,7 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
       stored: async () => {},
       gapPauseMs: 0,
       onGapSettled: (gap) => settled.push(gap),
-      onStatus: () => {},
+      onStatus: (status) => statuses.push(status),
       onDouble: () => {},
       onSkipped: () => {},
       holdBackMs,
@@ -71,7 +73,7 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
     await run.ended.catch(() => undefined)
   }
   return {
-    ...{ memory, published, events, gaps, settled, log, run, warm: run.warm, stop: end },
+    ...{ memory, published, events, gaps, settled, statuses, log, run, warm: run.warm, stop: end },
     stream: () => memory.stream('BTC')!,
     until: async (condition: () => boolean) => {
       while (!condition()) await nextTurn()
