@@ -1,12 +1,11 @@
-import { type BackoffBounds, fullJitterMs, pause } from './base/backoff.ts'
-import { describeError, GatewayError, isGatewayError } from './base/errors.ts'
+import type { BackoffBounds } from './base/backoff.ts'
+import { GatewayError } from './base/errors.ts'
 import { createGate } from './base/gate.ts'
 import type { Log } from './base/log.ts'
-import { createSlots } from './base/slots.ts'
-import { catchUp } from './catch-up.ts'
 import type { Feed } from './feed.ts'
 import { GapFiller } from './fill-gaps.ts'
 import { ingest } from './ingest.ts'
+import { StreamJoins } from './join-streams.ts'
 import type { Instrument } from './market/instrument.ts'
 import { type Hole, Sequencer } from './market/sequencer.ts'
 import type { Tick, Update } from './market/tick.ts'
@@ -14,8 +13,7 @@ import { TIMEFRAMES } from './market/timeframe.ts'
 import { restore } from './restore.ts'
 import { type FeedStatus, supervise } from './supervise.ts'
 import type { CandleRow, Database, Gap } from './tiers/database.ts'
-import type { MemoryStream, MemoryTier } from './tiers/memory.ts'
-import { warmUp } from './warm-up.ts'
+import type { MemoryTier } from './tiers/memory.ts'
 
 export interface RunFeedPorts {
   readonly memory: MemoryTier
@@ -48,20 +46,11 @@ export interface RunFeedPorts {
 const WARM_UP_CANDLES = 100_000
 const LEAST_CANDLES = 100
 const MOST_CANDLES = 1_000
-const JOINS_AT_ONCE = 4
 /** Live traffic and the source's budget come first. */
 const GAP_PAUSE_MS = 200
 const BACKOFF: BackoffBounds = { firstMs: 250, maxMs: 30_000 }
-
 /** Ids that run backwards for this long, by the source's clock, are no late doubles. */
 const IDS_RESET_MS = 60_000
-
-/** A stream that is being brought up to its source. */
-interface Join {
-  /** Something may have been missed meanwhile: once more after this. */
-  again: boolean
-  done: Promise<void>
-}
 
 /** One feed in the gateway: what is stored is read back, the source is asked what was missed, and live ticks follow. */
 export class FeedRun {
@@ -71,50 +60,43 @@ export class FeedRun {
   readonly ended: Promise<void>
   readonly #feed: Feed
   readonly #ports: RunFeedPorts
-  readonly #signal: AbortSignal
-  readonly #sequencer: Sequencer
   readonly #depth: number
-  readonly #backoff: BackoffBounds
-  readonly #slots = createSlots(JOINS_AT_ONCE)
-  readonly #joins = new Map<string, Join>()
+  readonly #sequencer: Sequencer
+  readonly #joins: StreamJoins
   readonly #gaps: GapFiller
   /** Symbols whose stored gaps are known. */
   readonly #recalled = new Set<string>()
   #restored = false
   #instruments: readonly Instrument[] | undefined
-  #connected = false
   #idsReset: GatewayError | undefined
 
   constructor(feed: Feed, ports: RunFeedPorts, signal: AbortSignal) {
+    const { onStatus, backoff = BACKOFF, gapPauseMs: pauseMs = GAP_PAUSE_MS, log, now } = ports
     this.#feed = feed
     this.#ports = ports
-    this.#signal = signal
     const each = Math.floor(WARM_UP_CANDLES / (TIMEFRAMES.length * Math.max(1, feed.symbols.length)))
     this.#depth = Math.max(LEAST_CANDLES, Math.min(MOST_CANDLES, each))
-    this.#backoff = ports.backoff ?? BACKOFF
     this.#sequencer = new Sequencer(feed.contiguousIds, {
       pass: ports.deliver,
       onDouble: (tick) => this.#onDouble(tick),
       onHole: (hole) => this.#onHole(hole),
       onLeftOut: (hole) => this.#onLeftOut(hole),
     })
-    this.#gaps = new GapFiller(
+    this.#gaps = new GapFiller({ ...ports, feed, onSettled: ports.onGapSettled, backoff, pauseMs }, signal)
+    this.#joins = new StreamJoins(
       {
         ...ports,
-        feed,
-        onSettled: ports.onGapSettled,
-        backoff: this.#backoff,
-        pauseMs: ports.gapPauseMs ?? GAP_PAUSE_MS,
+        ...{ feed, sequencer: this.#sequencer, depth: this.#depth, store: ports.storeCandle, backoff },
+        onGap: (instrument, hole, reason) => this.#tellGap(instrument, hole, reason),
+        onJoined: (instrument) => this.#fillStoredGaps(instrument),
       },
       signal,
     )
     const warm = createGate()
     this.warm = warm.opened
-    const { onStatus, log, now } = ports
     const attempt = (connected: () => void, connection: AbortSignal) => this.#attempt(connected, warm.open, connection)
-    this.ended = supervise(feed.name, attempt, { onStatus, backoff: this.#backoff, log, now }, signal)
-      .finally(() => Promise.all([...this.#joins.values()].map(({ done }) => done)))
-      .finally(() => this.#gaps.idle)
+    this.ended = supervise(feed.name, attempt, { onStatus, backoff, log, now }, signal)
+      .finally(() => Promise.all([this.#joins.settled(), this.#gaps.idle]))
       .finally(warm.open)
   }
 
@@ -125,9 +107,8 @@ export class FeedRun {
     const instruments = this.#instruments
     const events = {
       connected: () => {
-        this.#connected = true
         connected()
-        void this.#joinAll(instruments).then(warm)
+        void this.#joins.connect(instruments).then(warm)
       },
     }
     this.#idsReset = undefined
@@ -138,9 +119,7 @@ export class FeedRun {
     try {
       await ingest(this.#feed, instruments, { sequence, skipped: this.#ports.onSkipped }, events, connection)
     } finally {
-      // Until the next connect trades are being missed: no candle is closed without them.
-      this.#connected = false
-      for (const { symbol } of instruments) this.#setLive(symbol, false)
+      this.#joins.disconnect(instruments)
     }
   }
 
@@ -168,12 +147,6 @@ export class FeedRun {
     return instruments
   }
 
-  /** Joins every stream to its source: after a connect, any of them may have missed trades. */
-  async #joinAll(instruments: readonly Instrument[]): Promise<void> {
-    for (const { symbol } of instruments) this.#sequencer.hold(symbol)
-    await Promise.all(instruments.map(({ symbol }) => this.#join(symbol)))
-  }
-
   /** A tick that the stream has is nothing; one with an old id and a new time says that the source began anew. */
   #onDouble(tick: Tick): void {
     this.#ports.onDouble(tick)
@@ -186,7 +159,7 @@ export class FeedRun {
 
   #onHole(hole: Hole): void {
     this.#ports.log.warn({ feed: this.#feed.name, ...hole }, 'the stream has a hole')
-    void this.#join(hole.symbol)
+    void this.#joins.join(hole.symbol)
   }
 
   #onLeftOut(hole: Hole): void {
@@ -200,74 +173,10 @@ export class FeedRun {
     this.#gaps.add({ instrument, from: hole.from, to: hole.to, status: 'open', reason })
   }
 
-  /** Brings one stream up to what its source has: one at a time per stream, and once more if asked meanwhile. */
-  #join(symbol: string): Promise<void> {
-    const running = this.#joins.get(symbol)
-    if (running !== undefined) {
-      running.again = true
-      return running.done
-    }
-    const join: Join = { again: false, done: Promise.resolve() }
-    this.#joins.set(symbol, join)
-    join.done = this.#joinUntilLive(symbol, join)
-    return join.done
-  }
-
-  /** Never rejects: what goes wrong here belongs to one symbol. */
-  async #joinUntilLive(symbol: string, join: Join): Promise<void> {
-    const { memory, log } = this.#ports
-    const stream = memory.stream(symbol)
-    try {
-      do {
-        join.again = false
-        this.#setLive(symbol, false)
-        if (stream !== undefined) await this.#retry(stream)
-        if (stream?.warm) await this.#fillStoredGaps(stream.instrument)
-        // From here to the end there is no await: a hole that shows now finds this join, or none.
-      } while (join.again && !this.#signal.aborted)
-    } catch (error) {
-      log.error({ feed: this.#feed.name, symbol, reason: describeError(error) }, 'joining the source failed')
-    } finally {
-      this.#joins.delete(symbol)
-    }
-  }
-
   /** Gaps that an earlier run left open, once it is known which trades the candles hold; each is taken once. */
   async #fillStoredGaps(instrument: Instrument): Promise<void> {
     if (this.#recalled.has(instrument.symbol)) return
     for (const gap of await this.#ports.database.gaps(instrument)) this.#gaps.add(gap)
     this.#recalled.add(instrument.symbol)
-  }
-
-  /** Tries until the stream stands where its source does; the waits between tries take no slot from the others. */
-  async #retry(stream: MemoryStream): Promise<void> {
-    const { log } = this.#ports
-    const { symbol } = stream.instrument
-    for (let attempt = 0; !this.#signal.aborted; attempt++) {
-      try {
-        return await this.#slots.run(() => this.#joinOnce(stream))
-      } catch (error) {
-        if (!isGatewayError(error)) throw error
-        if (this.#signal.aborted) return
-        log.warn({ feed: this.#feed.name, symbol, reason: error.message }, 'joining the source failed, trying again')
-        await pause(fullJitterMs(attempt, this.#backoff), this.#signal)
-      }
-    }
-  }
-
-  async #joinOnce(stream: MemoryStream): Promise<void> {
-    const ports = {
-      ...this.#ports,
-      ...{ feed: this.#feed, sequencer: this.#sequencer, depth: this.#depth, store: this.#ports.storeCandle },
-      onLive: ({ symbol }: Instrument) => this.#setLive(symbol, this.#connected),
-      onGap: (instrument: Instrument, hole: Hole, reason: string) => this.#tellGap(instrument, hole, reason),
-    }
-    if (!stream.warm) await warmUp(stream, ports, this.#signal)
-    await catchUp(stream.instrument, ports, this.#signal)
-  }
-
-  #setLive(symbol: string, live: boolean): void {
-    const stream = this.#ports.memory.stream(symbol)
-    if (stream !== undefined) stream.live = live
   }
 }

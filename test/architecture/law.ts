@@ -30,10 +30,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/keep-candles.ts': ['src/base', 'src/market', 'src/tiers'],
   'src/restore.ts': ['src/market', 'src/tiers'],
   'src/warm-up.ts': ['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
+  'src/join-streams.ts': ['src/base', 'src/market', 'src/tiers', 'src/catch-up.ts', 'src/warm-up.ts'],
   'src/run-feed.ts': [
     ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
-    ...['src/ingest.ts', 'src/catch-up.ts', 'src/supervise.ts', 'src/restore.ts', 'src/warm-up.ts'],
-    'src/fill-gaps.ts',
+    ...['src/ingest.ts', 'src/join-streams.ts', 'src/fill-gaps.ts', 'src/restore.ts', 'src/supervise.ts'],
   ],
   'src/stop-signal.ts': ['src/base'],
   // What puts the parts together.
