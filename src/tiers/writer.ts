@@ -13,9 +13,9 @@ export interface DatabaseWriterOptions {
   readonly database: Pick<Database, 'write'>
   /** How long a row waits for others, at most, while the database keeps up. */
   readonly flushMs?: number
-  /** So many ticks are a batch, and written at once. */
+  /** So many ticks are a batch, and written at once; of candles, about as many go with them. */
   readonly fullRows?: number
-  /** Ticks, and about as many candles, in one transaction, at most: batches grow that far when more come than are written. */
+  /** Ticks in one transaction, at most: batches grow that far when more come than are written. */
   readonly maxRows?: number
   /** Ticks that wait, at most: past it the oldest leave. */
   readonly bound?: number
@@ -185,11 +185,11 @@ class QueueWriter implements DatabaseWriter {
   }
 
   #take(): Batch {
-    const { maxRows } = this.#options
+    const { fullRows } = this.#options
     const batch = {
       ticks: this.#ticks.take(this.#batchRows()),
-      candles: this.#candles.take(maxRows),
-      gaps: this.#gaps.take(maxRows),
+      candles: this.#candles.take(fullRows),
+      gaps: this.#gaps.take(fullRows),
     }
     this.#inFlight = batch.ticks.length + batch.candles.length + batch.gaps.length
     return batch
@@ -197,7 +197,7 @@ class QueueWriter implements DatabaseWriter {
 
   /**
    * Twice what came since the batch before: where the thread is busy a batch takes as long as its turns, so that only
-   * larger ones are faster. What an outage left behind goes in small ones, which hold up nobody.
+   * larger ones are faster. What an outage left behind then goes in small ones, which hold up nobody.
    */
   #batchRows(): number {
     const { fullRows, maxRows } = this.#options
@@ -251,8 +251,8 @@ class QueueWriter implements DatabaseWriter {
 
   /** A batch's worth at once, so that a database that stays away is not told of one tick after another. */
   #dropOldest(): void {
-    const { bound, maxRows, onDropped } = this.#options
-    const dropped = this.#ticks.take(Math.min(maxRows, Math.ceil(bound / 10)))
+    const { bound, fullRows, onDropped } = this.#options
+    const dropped = this.#ticks.take(Math.min(fullRows, Math.ceil(bound / 10)))
     this.#stats = { ...this.#stats, dropped: this.#stats.dropped + dropped.length }
     for (const [instrument, { from, to }] of idBounds(dropped)) {
       const gap: Gap = { instrument, from, to, status: 'open', reason: 'database backlog' }

@@ -8,6 +8,7 @@ import { BTC, candle, ETH, instrument, NOON, updates } from './fixtures.ts'
 import { createGatedDatabase } from './gated-database.ts'
 
 const SOL = instrument('SOL')
+const XRP = instrument('XRP')
 
 function row(of: Instrument, timeframe: Timeframe, second = 0, fields: Parameters<typeof candle>[1] = {}): CandleRow {
   return { instrument: of, timeframe, candle: candle(NOON + second * 1_000, fields) }
@@ -35,11 +36,13 @@ function createSubject(options: Partial<DatabaseWriterOptions> = {}) {
 
 describe('the candles that wait for the database', () => {
   it('of one instrument go in one commit, however many; others join as long as there is room', async () => {
-    const { add, written, writer } = createSubject({ fullRows: 3, maxRows: 3 })
-    add(row(BTC, '1s'), row(ETH, '1s'), row(BTC, '1m'), row(BTC, '5m'), row(BTC, '1h'), row(ETH, '1m'), row(SOL, '1s'))
+    const { add, written, writer } = createSubject({ fullRows: 3 })
+    add(row(BTC, '1s'), row(ETH, '1s'), row(BTC, '1m'), row(BTC, '5m'), row(SOL, '1s'), row(ETH, '1m'), row(BTC, '1h'))
+    add(row(XRP, '1s'), row(XRP, '1m'))
     const flushed = writer.flush()
     expect(await written(0)).toEqual(['BTC 1s +0', 'BTC 1m +0', 'BTC 5m +0', 'BTC 1h +0'])
     expect(await written(1)).toEqual(['ETH 1s +0', 'ETH 1m +0', 'SOL 1s +0'])
+    expect(await written(2)).toEqual(['XRP 1s +0', 'XRP 1m +0'])
     await flushed
     expect(writer.backlog).toBe(0)
   })
@@ -53,7 +56,7 @@ describe('the candles that wait for the database', () => {
   })
 
   it('are all flushed, also when those of another instrument become more meanwhile', async () => {
-    const { database, add, written, writer } = createSubject({ maxRows: 1 })
+    const { database, add, written, writer } = createSubject({ fullRows: 1 })
     add(row(SOL, '1s'))
     const first = await database.begun(0)
     add(row(BTC, '1s'), row(ETH, '1s'))
