@@ -123,9 +123,9 @@ function reach(view: StreamView, position: Cursor | null, limit: number): readon
   return rows?.length === 0 ? undefined : rows
 }
 
-/** The place just before a tick; never null, which would mean the very start of the stream. */
-function before({ prev, id }: Update): Cursor {
-  return prev ?? id - 1
+/** The place just before a tick. Not its `prev`: ticks between the two may have been filled in since it was sent. */
+function before({ id }: Update): Cursor {
+  return id - 1
 }
 
 /**

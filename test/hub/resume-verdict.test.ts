@@ -18,7 +18,7 @@ function row(ids: readonly number[]): readonly Update[] {
 }
 
 /** A gateway that stored `stored`, remembers the last `restored` of it, and went on with `live`. */
-function startAgain({ stored = [], restored = 0, live = [] }: Gateway) {
+function startAgain({ stored = [], restored = 0, live = [] }: Gateway): Started {
   const memory = new MemoryStream(BTC, { candles: 10, ticks: 5 })
   const all = row([...stored, ...live])
   const rows = all.slice(0, stored.length)
@@ -28,6 +28,11 @@ function startAgain({ stored = [], restored = 0, live = [] }: Gateway) {
   return { memory, rows }
 }
 
+interface Started {
+  readonly memory: MemoryStream
+  readonly rows: readonly Update[]
+}
+
 interface Gateway {
   readonly stored?: readonly number[]
   readonly restored?: number
@@ -35,7 +40,7 @@ interface Gateway {
 }
 
 /** What a client that resumes after `after` is told, and all the rows it gets. */
-async function resume(after: Cursor, { memory, rows }: ReturnType<typeof startAgain>) {
+async function resume(after: Cursor, { memory, rows }: Started) {
   const parts: Part[] = []
   const ports: JoinPorts = {
     view: () => memory,
@@ -51,6 +56,31 @@ async function resume(after: Cursor, { memory, rows }: ReturnType<typeof startAg
   const got = parts.flatMap((part) => part.rows)
   return { verdict, got, ids: got.map(({ id }) => id), truncated: parts.some((part) => part.truncated) }
 }
+
+describe('a resume over a hole that was filled in later', () => {
+  /** The stream went on from 140 at 600; `filled` were found since, and 600 and 601 are not stored yet. */
+  const startFilled = (filled: readonly number[]) => {
+    const gateway = startAgain({ stored: [139, 140], restored: 2, live: [600, 601] })
+    gateway.memory.cutTail(599)
+    return { ...gateway, rows: row([139, 140, ...filled]) }
+  }
+
+  it('sends what was filled in, once, and then what memory has', async () => {
+    const { verdict, got, truncated } = await resume(140, startFilled([598, 599]))
+    expect({ verdict, truncated }).toEqual({ verdict: { state: 'complete' }, truncated: false })
+    expect(got.map(({ id, prev }) => [id, prev])).toEqual([
+      [598, 140],
+      [599, 598],
+      [600, 599],
+      [601, 600],
+    ])
+  })
+
+  it('ends also where the end of the hole was not found, or nothing of it is stored any more', async () => {
+    expect((await resume(140, startFilled([141, 142]))).ids).toEqual([141, 142, 600, 601])
+    expect((await resume(140, startFilled([]))).ids).toEqual([600, 601])
+  })
+})
 
 describe('the verdict on a resume', () => {
   it('is truncated for a client that had more than was stored before a kill, when too much was missed since', async () => {
