@@ -24,9 +24,9 @@ export class CandleGroup {
   }
 
   /** Notes the change that a tick made, also to a candle that is final: a revision waits its turn as any change. */
-  touch(update: Update): void {
+  touch({ time, id }: Pick<Update, 'time' | 'id'>): void {
     if (this.#dirty.size === 0) this.#cadence.mark(this.#interval, this.#drain)
-    this.#dirty.set(bucketStart(this.timeframe, update.time), update.id)
+    this.#dirty.set(bucketStart(this.timeframe, time), id)
   }
 
   /** Sends a candle that became final, at once. What waited of its bucket is in it. */

@@ -49,6 +49,8 @@ export interface Hub {
    * of its own: `publish` sends the newest revision, once per interval.
    */
   candle(symbol: string, timeframe: Timeframe, candle: Candle): void
+  /** A tick at `time` was filled in behind the stream: its candles, which memory has changed, are sent as by `publish`. */
+  revise(symbol: string, time: number): void
   /** A hole in the stream; ids inclusive. */
   gap(gap: Omit<ServerMessages['gap'], 'count'>): void
   /** Answers the WebSocket upgrades of `server` on `path` (default `/ws`). */
@@ -99,6 +101,10 @@ class ClientHub implements Hub {
 
   candle(symbol: string, timeframe: Timeframe, candle: Candle): void {
     this.#context.topics.candle(symbol, timeframe, candle)
+  }
+
+  revise(symbol: string, time: number): void {
+    this.#context.topics.revise(symbol, time)
   }
 
   gap({ symbol, from, to, status, reason }: Omit<ServerMessages['gap'], 'count'>): void {

@@ -46,6 +46,12 @@ export class Topics {
     for (const group of topic.prices.values()) group.touch()
   }
 
+  /** A change behind the stream is news to everyone, whatever tick their snapshot was as of. */
+  revise(symbol: string, time: number): void {
+    const groups = this.#topics.get(symbol)?.candles.values() ?? []
+    for (const group of groups) group.touch({ time, id: Number.POSITIVE_INFINITY })
+  }
+
   /** A candle that became final. */
   candle(symbol: string, timeframe: Timeframe, candle: Candle): void {
     const groups = [...(this.#topics.get(symbol)?.candles.values() ?? [])].filter((it) => it.timeframe === timeframe)

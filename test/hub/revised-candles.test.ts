@@ -46,6 +46,12 @@ async function startPath() {
       const fields = { symbol: 'BTC', id, prev: id === 1 ? null : id - 1, price: 1, size: 1, trades: 1, time }
       deliver({ ...fields, side: 'buy', received: time, backfilled: false })
     },
+    /** Fills a tick in behind the stream. */
+    fill(time: number) {
+      const fields = { symbol: 'BTC', id: 0, price: 1, size: 1, trades: 1, time, received: time } as const
+      stream.history.foldLate({ ...fields, side: 'buy' })
+      hub.revise('BTC', time)
+    },
     /** The timer's part: the candles that ended before `until` become final. */
     close(until: number) {
       stream.history.close(until, (timeframe, time) => hub.candle('BTC', timeframe, stream.candleAt(timeframe, time)!))
@@ -102,6 +108,17 @@ describe('a final candle that late trades revise', () => {
       { time: NOON + MINUTE, final: false },
     ])
     expect(await candlesOf(quick)).toEqual([])
+  })
+
+  it('is sent once per interval too when its ticks were filled in behind the stream', async () => {
+    const { trade, close, fill, connect } = await startPath()
+    trade(NOON)
+    close(NOON + MINUTE)
+    trade(NOON + MINUTE)
+    const client = await connect(50)
+    for (let count = 0; count < 100; count += 1) fill(NOON + 30_000)
+    expect(await client.nextOfType('candle')).toMatchObject({ time: NOON, final: true, revision: 100, trades: 101 })
+    expect(await candlesOf(client)).toEqual([])
   })
 
   it('waits its turn beside the open candle, oldest first', async () => {
