@@ -60,7 +60,7 @@ function choose(symbol: string | undefined, timeframe: Timeframe): void {
   table.select(symbol)
   element('symbol').textContent = symbol
   element('address').textContent = `${address.href.replace(/^http/, 'ws')}ws?symbols=${symbol}&timeframe=${timeframe}`
-  element('tail').textContent = `tickgate tail ${symbol} --url ${address.href.replace(/\/$/, '')}`
+  element('tail').textContent = `npx tickgate tail ${symbol} --url ${address.href.replace(/\/$/, '')}`
   showQuote(symbol)
   chart.begin(`${symbol}, ${timeframe}`, timeframe === '1s')
   leaveChart.abort()

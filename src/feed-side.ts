@@ -24,7 +24,8 @@ export interface FeedSideParts {
 export interface RunningFeeds {
   /** Resolves when the start is over: every feed stands where its live ticks join, or MAX_WARM_UP_MS have passed. */
   readonly ready: Promise<void>
-  /** Why the gateway is not ready yet, a sentence each. */
+  readonly isReady: () => boolean
+  /** What is not warm yet, a sentence each; the gateway may serve all the same. */
   readonly reasons: () => readonly string[]
   close(): Promise<void>
 }
@@ -47,12 +48,14 @@ export function startFeeds(feeds: readonly Feed[], parts: FeedSideParts): Runnin
     timer = setTimeout(resolve, MAX_WARM_UP_MS)
   })
   const warm = Promise.all(runs.map(({ run }) => run.warm))
+  let isReady = false
   return {
     ready: Promise.race([warm, late]).then(() => {
       clearTimeout(timer)
-      waitingFor.clear()
+      isReady = true
     }),
-    reasons: () => [...waitingFor].map((name) => `feed ${name} is warming up`),
+    isReady: () => isReady,
+    reasons: () => [...waitingFor].map((name) => `feed ${name} is not warm yet`),
     async close() {
       stop.abort()
       await Promise.allSettled(runs.map(({ run }) => run.ended))
@@ -86,6 +89,7 @@ function feedPorts({ memory, database, writer, hub, config, log, now }: FeedSide
       for (const update of updates) writer.tick(instrument, update)
     },
     stored: () => writer.flush(),
+    onRevised: (symbol, time) => hub.revise(symbol, time),
     onGapSettled(gap: Gap) {
       const { instrument, from, to, status, reason } = gap
       const { symbol } = instrument

@@ -16,6 +16,8 @@ export interface FillGapsPorts {
   readonly storeLate: (instrument: Gap['instrument'], updates: readonly Update[]) => void
   /** Resolves when everything handed to `storeLate` is durable. */
   readonly stored: () => Promise<void>
+  /** The candles that hold `time` have changed. */
+  readonly onRevised: (symbol: string, time: number) => void
   /** What became of a gap, or of a part of it: `filled` or `unfillable`. */
   readonly onSettled: (gap: Gap) => void
   readonly backoff: BackoffBounds
@@ -94,10 +96,11 @@ export class GapFiller {
 
   /** Folds and stores a page of ticks. Resolves when it is durable. */
   async #take({ instrument }: Gap, late: readonly Tick[], found: Found): Promise<void> {
-    const { memory, storeLate, stored } = this.#ports
+    const { memory, storeLate, stored, onRevised } = this.#ports
     const stream = memory.stream(instrument.symbol)
     for (const tick of late) {
       stream?.history.foldLate(tick)
+      onRevised(instrument.symbol, tick.time)
       addPart(found, tick.id)
     }
     storeLate(

@@ -3,7 +3,7 @@ import type { Log } from './base/log.ts'
 import { VERSION } from './base/version.ts'
 import type { Config } from './config.ts'
 import type { Feed } from './feed.ts'
-import { startFeeds } from './feed-side.ts'
+import { type RunningFeeds, startFeeds } from './feed-side.ts'
 import { createHttpServer } from './http/server.ts'
 import { createHub, type Hub } from './hub/hub.ts'
 import { sameOriginOrLoopback } from './hub/origin.ts'
@@ -69,8 +69,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 async function start(options: GatewayOptions, onClose: OnClose): Promise<ServingGateway> {
   const { config, feeds, log, stop, onServing, now = Date.now } = options
   const memory = new MemoryTier()
-  let reasons: () => readonly string[] = () => ['the database is being opened']
-  const isReady = () => reasons().length === 0
+  let running: RunningFeeds | undefined
+  const isReady = () => running?.isReady() ?? false
+  const reasons = () => running?.reasons() ?? ['the database is being opened']
 
   // First of all the port: a taken one is the likeliest problem, and the quickest to tell.
   const http = await createHttpServer({
@@ -102,10 +103,10 @@ async function start(options: GatewayOptions, onClose: OnClose): Promise<Serving
   onClose(async () => keeper.stop())
   onClose(() => hub.close())
 
-  const running = startFeeds(feeds, { memory, database, writer, hub, config, log, now })
-  onClose(() => running.close())
-  reasons = running.reasons
-  const gateway = { url: http.url, memory, writer, hub, ready: running.ready }
+  running = startFeeds(feeds, { memory, database, writer, hub, config, log, now })
+  const { close, ready } = running
+  onClose(close)
+  const gateway = { url: http.url, memory, writer, hub, ready }
   onServing?.(gateway)
   await tier.opened
   return gateway

@@ -2,10 +2,12 @@ import { fileURLToPath } from 'node:url'
 import { FEEDS } from '../feeds/index.ts'
 import { GatewayError, isGatewayError } from './base/errors.ts'
 import { createLog, type Log } from './base/log.ts'
+import { VERSION } from './base/version.ts'
 import { type Config, loadConfig, variablesForLater } from './config.ts'
 import { type DemoOptions, startDemo } from './demo.ts'
 import { type Gateway, type ServingGateway, startGateway } from './gateway.ts'
 import { aborted, stopSignal } from './stop-signal.ts'
+import { lockDataDir } from './tiers/data-dir-lock.ts'
 import { migrateDatabase } from './tiers/open-database.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -20,7 +22,12 @@ export function serve(env: Env): Promise<number> {
     const log = createLog(config.logLevel)
     const unused = variablesForLater(env)
     if (unused.length > 0) log.warn({ variables: unused }, 'set, but not acted on by this version')
-    const gateway = await start(config, log, stop, ({ url }) => log.info({ url }, 'listening'))
+    const gateway = await start(config, log, stop, ({ url, memory, ready }) => {
+      const symbols = config.cryptoSymbols.map(({ symbol }) => symbol)
+      log.info({ url, version: VERSION, symbols }, 'listening')
+      if (symbols.length === 0) log.warn({ variable: 'CRYPTO_SYMBOLS' }, 'no symbol is configured')
+      void ready.then(() => log.info({ symbols: memory.symbols(), awaited: memory.awaited() }, 'ready'))
+    })
     await aborted(stop)
     log.info({ signal: stop.reason }, 'stopping')
     await gateway.close()
@@ -43,8 +50,14 @@ export function demo(options: DemoOptions, env: Env): Promise<number> {
 export function migrate(env: Env): Promise<number> {
   return reporting(async () => {
     const { databaseUrl, dataDir } = loadConfig(env)
-    const applied = await migrateDatabase({ databaseUrl, dataDir })
-    process.stdout.write(applied.length === 0 ? 'up to date\n' : `${applied.join('\n')}\n`)
+    // The embedded database is one process: a gateway that runs on it brings its tables up to date itself.
+    const lock = databaseUrl === undefined ? await lockDataDir(dataDir) : undefined
+    try {
+      const applied = await migrateDatabase({ databaseUrl, dataDir })
+      process.stdout.write(applied.length === 0 ? 'up to date\n' : `applied ${applied.join(', ')}\n`)
+    } finally {
+      await lock?.release()
+    }
   })
 }
 

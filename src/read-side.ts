@@ -9,6 +9,7 @@ export function createHubSource(memory: MemoryTier, database: Database): HubSour
   return {
     stream: (symbol) => memory.stream(symbol),
     symbols: () => memory.symbols(),
+    awaited: () => memory.awaited(),
     async ticksAfter(symbol, after, limit) {
       const stream = memory.stream(symbol)
       return stream === undefined ? [] : database.ticksAfter(stream.instrument, after, limit)

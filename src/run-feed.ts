@@ -27,6 +27,8 @@ export interface RunFeedPorts {
   readonly stored: () => Promise<void>
   /** Between two pages of trades that are filled in behind the stream. */
   readonly gapPauseMs?: number
+  /** The candles of this symbol that hold `time` were changed by a tick found late. */
+  readonly onRevised: (symbol: string, time: number) => void
   /** What became of a gap that was told. */
   readonly onGapSettled: (gap: Gap) => void
   readonly onStatus: (status: FeedStatus) => void
@@ -74,6 +76,7 @@ export class FeedRun {
     const { onStatus, backoff = BACKOFF, gapPauseMs: pauseMs = GAP_PAUSE_MS, log, now } = ports
     this.#feed = feed
     this.#ports = ports
+    for (const { symbol } of feed.symbols) ports.memory.await(symbol)
     const each = Math.floor(WARM_UP_CANDLES / (TIMEFRAMES.length * Math.max(1, feed.symbols.length)))
     this.#depth = Math.max(LEAST_CANDLES, Math.min(MOST_CANDLES, each))
     this.#sequencer = new Sequencer(feed.contiguousIds, {
@@ -144,6 +147,7 @@ export class FeedRun {
       const stream = memory.open(instrument)
       if (stream.cursor === null) await restore(stream, database, this.#depth)
     }
+    for (const { symbol } of this.#feed.symbols) memory.answered(symbol)
     return instruments
   }
 

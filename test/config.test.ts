@@ -155,7 +155,7 @@ describe('addresses', () => {
 
   test.each(['0.0.0.0', '::', '10.0.0.1', '127.example.com'])('%s is refused without keys', (host) => {
     expect(problems({ HOST: host })).toEqual([
-      `HOST must be a loopback address unless API_KEYS or ALLOW_ANONYMOUS=true is set, was '${host}'`,
+      `HOST must be a loopback address unless ALLOW_ANONYMOUS=true is set (keys are not checked by this version yet), was '${host}'`,
     ])
   })
 

@@ -85,6 +85,7 @@ describe('a gap that the stream went on without', () => {
     const after = side.stream().candleAt('1m', Date.UTC(2026, 10, 18, 12, 0))
     expect(before).toMatchObject({ final: true, revision: 0, trades: 1 })
     expect(after).toMatchObject({ final: true, revision: 1, trades: 2 })
+    expect(side.revised).toEqual(feed.past.slice(1, 6).map(({ time }) => time))
   })
 
   it('a source that fails half-way is asked again from there: nothing is counted twice', async () => {

@@ -224,6 +224,18 @@ describe('a feed that meets an error', () => {
     await side.caughtUp()
   })
 
+  it('a symbol is awaited until its source has answered, whether it has it or not', async () => {
+    const feed = new ExchangeFeed(NOON)
+    const answer = createGate()
+    feed.beforeAnswer = () => answer.opened
+    const side = begin(feed, new MemoryDatabase())
+    expect(side.memory.awaited()).toEqual(['BTC'])
+    answer.open()
+    await side.warm
+    expect(side.memory.awaited()).toEqual([])
+    expect(side.memory.symbols()).toEqual(['BTC'])
+  })
+
   it('a refusal of one question does not end the stream for good', async () => {
     const feed = new ExchangeFeed(NOON)
     feed.trade()
@@ -360,6 +372,7 @@ it('symbols whose past cannot be read keep no other symbol from going live', asy
         onSkipped() {},
       },
       ...{ holdBackMs: 50, backfillMax: 100, log: createLogRecorder(), now: Date.now },
+      onRevised() {},
       backoff: { firstMs: 5, maxMs: 5 },
       retry: { firstMs: 0, maxMs: 0 },
     },

@@ -21,6 +21,7 @@ export const demoCommand = new Command('demo')
   .option('--record <files...>', "play recorded trades instead: Binance's public aggTrades CSV files")
   .option('--speed <x>', "of the recording: 0.1 to 1000, or 'max'", replaySpeed)
   .action(async ({ seed, port, rate, symbols, fresh, record, speed }: DemoFlags) => {
+    if (speed !== undefined && record === undefined) throw new Error('--speed is for a recording: --record FILE')
     const { demo } = await import('../main.ts')
     const recorded = record ? { recordings: [...record], ...(speed === undefined ? {} : { speed }) } : {}
     process.exitCode = await demo({ seed, port, rate, symbols, fresh, ...recorded }, process.env)

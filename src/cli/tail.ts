@@ -21,7 +21,7 @@ interface TailFlags {
 
 export const tailCommand = new Command('tail')
   .description('print a live stream, one JSON object a line, for pipes; it reconnects and resumes without a hole')
-  .argument('<symbol...>', 'BTC ETH ...')
+  .argument('<symbol...>', 'BTC ETH ...', addSymbols)
   .addOption(
     new Option('--url <url>', 'the gateway, http(s) or ws(s)').env('TICKGATE_URL').default('http://127.0.0.1:8080'),
   )
@@ -92,6 +92,11 @@ function cursors(text: string, symbols: readonly string[]): Readonly<Record<stri
     throw new GatewayError('bad_parameter', `--after must be ID (of one symbol) or SYMBOL:ID,..., was '${text}'`)
   })
   return Object.fromEntries(entries)
+}
+
+/** `BTC ETH`, `BTC,ETH` and `btc` are all meant: canonical symbols are upper case. */
+function addSymbols(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...text.toUpperCase().split(',').filter(Boolean)]
 }
 
 function timeframe(text: string): Timeframe {

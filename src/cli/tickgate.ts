@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { describeError } from '../base/errors.ts'
+import { VERSION } from '../base/version.ts'
 import { demoCommand } from './demo.ts'
 import { migrateCommand } from './migrate.ts'
 import { serveCommand } from './serve.ts'
@@ -9,7 +9,7 @@ import { tailCommand } from './tail.ts'
 
 const program = new Command('tickgate')
   .description('A self-hosted realtime market-data gateway: Binance, Yahoo and FRED in, one gapless WebSocket out.')
-  .version(packageVersion(), '--version')
+  .version(VERSION, '--version')
   .helpOption('--help')
   .showSuggestionAfterError()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'tickgate: ')) })
@@ -28,17 +28,4 @@ try {
 } catch (error) {
   console.error(`tickgate: ${describeError(error)}`)
   process.exitCode = 1
-}
-
-/** From the package this file was built in: `dist/src/cli` and `src/cli` stand at different depths. */
-function packageVersion(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      const { version }: { version: string } = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8'))
-      return version
-    } catch {
-      // Not at this depth: the next one has it.
-    }
-  }
-  return 'unknown'
 }

@@ -79,7 +79,8 @@ export function createTickFollower(
     const { last } = place
     if (place.waitingFor !== undefined) return []
     if (typeof last === 'number' && row.id <= last) return []
-    if (last !== undefined && row.prev !== last && !place.jumps) {
+    const follows = row.prev === last || (row.prev === null && typeof last === 'number' && row.id === last + 1)
+    if (last !== undefined && !follows && !place.jumps) {
       if (askAgain(symbol, place, ask)) return []
       onNotice({ type: 'hole', symbol, after: last, next: row.id })
     }

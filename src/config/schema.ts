@@ -23,7 +23,7 @@ const publicOrigin = origin('http:', 'https:')
 /** Every variable: how it is read, its default as text, and a line for its users. This table is the configuration. */
 const variables = z.object({
   HOST: host.prefault('127.0.0.1').meta({
-    description: 'Address to listen on. A public one needs `API_KEYS`, or `ALLOW_ANONYMOUS=true`.',
+    description: 'Address to listen on. A public one needs `ALLOW_ANONYMOUS=true`: keys are not checked yet.',
   }),
   PORT: wholeNumber(0, 65_535).prefault('8080').meta({ description: 'Port to listen on; 0 takes a free one.' }),
   CRYPTO_SYMBOLS: symbolList(binanceSymbol).prefault('BTC,ETH,SOL,BNB,XRP').meta({
@@ -159,7 +159,7 @@ function isLoopback(address: string): boolean {
 export const schema = variables
   .refine((set) => isLoopback(set.HOST) || set.ALLOW_ANONYMOUS || set.API_KEYS.length > 0 || !!set.API_KEYS_FILE, {
     path: ['HOST'],
-    error: 'must be a loopback address unless API_KEYS or ALLOW_ANONYMOUS=true is set',
+    error: 'must be a loopback address unless ALLOW_ANONYMOUS=true is set (keys are not checked by this version yet)',
     ...whenRight('HOST', 'API_KEYS', 'ALLOW_ANONYMOUS'),
   })
   .refine((set) => !(set.REDIS_URL && set.REDIS_HOST), {

@@ -119,7 +119,11 @@ function toListenError(error: unknown, host: string, port: number): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const cause = { cause: error }
   if (code === 'EADDRINUSE') {
-    return new GatewayError('port_taken', `port ${port} on ${host} must be free, was taken by another program`, cause)
+    return new GatewayError(
+      'port_taken',
+      `port ${port} on ${host} must be free, was taken by another program; PORT or --port takes another one`,
+      cause,
+    )
   }
   if (code === 'EACCES') {
     return new GatewayError('port_taken', `port ${port} on ${host} must be allowed to this user, was refused`, cause)

@@ -30,6 +30,8 @@ export interface HubSource {
   /** Undefined: no such symbol here. */
   stream(symbol: string): StreamView | undefined
   symbols(): readonly string[]
+  /** Symbols that are configured, of which nothing is known until their source has answered. */
+  awaited(): readonly string[]
   /** From the database: the oldest `limit` ticks with id > `after`, ascending. @throws GatewayError tier_unavailable */
   ticksAfter(symbol: string, after: Cursor, limit: number): Promise<readonly Update[]>
   /** From the database: the newest `limit` ticks with id < `before`, ascending. @throws GatewayError tier_unavailable */

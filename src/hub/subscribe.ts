@@ -7,6 +7,7 @@ import { openHistory } from './join.ts'
 import { PriceSubscription } from './price-subscription.ts'
 import { type Resumed, resumeAll } from './resume.ts'
 import type { Session } from './session.ts'
+import type { HubSource } from './source.ts'
 import { type Subscription, subscriptionKey } from './subscription.ts'
 import { TickSubscription } from './tick-subscription.ts'
 
@@ -42,12 +43,24 @@ function findUnserved({ channel = 'candles', from, fill }: Subscribe): string | 
 /** The symbols that there are, once each; the others are answered with an error. */
 function refuseUnknown(session: Session, { id, symbols = [] }: Subscribe): readonly string[] {
   const { source } = session.context
+  const awaited = source.awaited()
+  if (isAllOfNothing(symbols, source)) {
+    session.send(errorMessage('unavailable', 'no symbol is known yet: the sources have not answered', { id }))
+  }
   const asked = new Set(symbols.includes('*') ? source.symbols() : symbols)
   return [...asked].filter((symbol) => {
     if (source.stream(symbol)) return true
-    session.send(errorMessage('unknown_symbol', `there is no symbol '${symbol}' here`, { id, symbol }))
+    const refusal = awaited.includes(symbol)
+      ? errorMessage('unavailable', `${symbol} is not known yet: its source has not answered`, { id, symbol })
+      : errorMessage('unknown_symbol', `there is no symbol '${symbol}' here`, { id, symbol })
+    session.send(refusal)
     return false
   })
+}
+
+/** All symbols are asked for, and there is none yet, though there will be. */
+function isAllOfNothing(symbols: readonly string[], source: HubSource): boolean {
+  return symbols.includes('*') && source.symbols().length === 0 && source.awaited().length > 0
 }
 
 /** Makes the subscriptions, says so, and starts them: in one turn, so that nothing of them comes before the answer. */
@@ -59,6 +72,7 @@ function grant(session: Session, message: Subscribe, symbols: readonly string[],
     .filter((subscription) => adopt(session, subscription, message))
   // Every symbol that was named has had its error then; `*` of an empty gateway is granted as what it is, nothing.
   if (granted.length === 0 && !message.symbols?.includes('*')) return
+  if (isAllOfNothing(message.symbols ?? [], session.context.source)) return
 
   session.send({
     type: 'subscribed',

@@ -57,7 +57,10 @@ async function take(directory: string, file: string, text: string): Promise<void
     const holder = parse(found)
     if (holder ? await isRunning(holder) : await isYoung(file)) {
       const who = holder ? `process ${holder.pid} runs there` : 'another process is starting there'
-      throw new GatewayError('data_dir_locked', `the data directory ${directory} must be free, but ${who}`)
+      throw new GatewayError(
+        'data_dir_locked',
+        `the data directory ${directory} must be free, but ${who}; DATA_DIR names another one`,
+      )
     }
     if (await takeOver(file, found, text)) return
   }

@@ -92,6 +92,7 @@ export class MemoryStream {
 /** The memory tier: what every snapshot and every live value is read from. */
 export class MemoryTier {
   readonly #streams = new Map<string, MemoryStream>()
+  readonly #awaited = new Set<string>()
   readonly #bounds: MemoryBounds
 
   constructor(bounds: MemoryBounds = MEMORY_BOUNDS) {
@@ -105,6 +106,20 @@ export class MemoryTier {
     const stream = new MemoryStream(instrument, this.#bounds)
     this.#streams.set(instrument.symbol, stream)
     return stream
+  }
+
+  /** Says that there will be a stream of this symbol, as soon as its source has answered. */
+  await(symbol: string): void {
+    this.#awaited.add(symbol)
+  }
+
+  /** Its source has answered, whether it has the symbol or not. */
+  answered(symbol: string): void {
+    this.#awaited.delete(symbol)
+  }
+
+  awaited(): readonly string[] {
+    return [...this.#awaited].filter((symbol) => !this.#streams.has(symbol))
   }
 
   stream(symbol: string): MemoryStream | undefined {

@@ -68,6 +68,7 @@ describe('the command line', () => {
     [['tail', 'BTC', '--format', 'xml'], 'Allowed choices are ndjson, csv'],
     [['tail', 'BTC', '--url', 'localhost'], 'must start with http(s)://'],
     [['tail', 'BTC', 'ETH', '--after', '7'], '--after must be ID (of one symbol)'],
+    [['demo', '--speed', '5'], '--speed is for a recording'],
     [['tail', 'BTC', '--channel', 'prices', '--after', '7'], 'are for --channel ticks'],
     [['demo', '--rate', 'fast'], 'It must be a whole number from 1 to 20000'],
     [['demo', '--port', '65536'], 'It must be a whole number from 0 to 65535'],
@@ -115,6 +116,15 @@ describe('tail', () => {
     expect(await ended).toBe(0)
     expect(lines(heard.out)).toHaveLength(5)
     expect(lines(heard.err)).toEqual([expect.stringContaining('connected'), 'exit 0'])
+  })
+
+  test('takes symbols in either case, and as a list', async () => {
+    const { gateway, url } = await scripted(['BTC', 'ETH'])
+    const { said } = tickgate('tail', 'btc,eth', '--url', url)
+    await said('err', 'connected')
+    const publishing = setInterval(() => gateway.publish('ETH'), 2)
+    open.push({ close: () => clearInterval(publishing) })
+    await said('out', '"symbol":"ETH"')
   })
 
   test('begins after the id it is given', async () => {

@@ -34,6 +34,12 @@ export class FakeSource implements HubSource {
     return [...this.#streams.keys()]
   }
 
+  awaitedSymbols: readonly string[] = []
+
+  awaited(): readonly string[] {
+    return this.awaitedSymbols
+  }
+
   /** From now on every read of the database waits in `held`. What it answers is as of its call, not of its release. */
   hold(): void {
     this.#holding = true

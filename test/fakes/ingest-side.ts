@@ -28,6 +28,7 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
   const gaps: (Hole & { reason: string })[] = []
   const candles: CandleRow[] = []
   const settled: Gap[] = []
+  const revised: number[] = []
   const statuses: FeedStatus[] = []
   const log = createLogRecorder()
   const stop = new AbortController()
@@ -53,6 +54,7 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
       storeLate: (instrument, updates) =>
         void database.write({ ticks: updates.map((update) => ({ instrument, update })), candles: [], gaps: [] }),
       stored: async () => {},
+      onRevised: (_, time) => revised.push(time),
       gapPauseMs: 0,
       onGapSettled: (gap) => settled.push(gap),
       onStatus: (status) => statuses.push(status),
@@ -73,7 +75,7 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
     await run.ended.catch(() => undefined)
   }
   return {
-    ...{ memory, published, events, gaps, settled, statuses, log, run, warm: run.warm, stop: end },
+    ...{ memory, published, events, gaps, settled, revised, statuses, log, run, warm: run.warm, stop: end },
     stream: () => memory.stream('BTC')!,
     until: async (condition: () => boolean) => {
       while (!condition()) await nextTurn()

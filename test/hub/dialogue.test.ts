@@ -104,6 +104,18 @@ describe('a connection', () => {
     expect(await client.next()).toMatchObject({ type: 'subscribed', id: 1, symbols: ['BTC', 'ETH'] })
   })
 
+  it('is told to come back for a symbol whose source has not answered yet, and for all of none', async () => {
+    const waiting = await startHub({ symbols: [] })
+    waiting.source.awaitedSymbols = ['BTC']
+    const client = await waiting.connect('?symbols=BTC')
+    expect(await client.next()).toMatchObject({ type: 'error', code: 'unavailable', symbol: 'BTC', retry: true })
+    client.send({ op: 'subscribe', id: 2, symbols: ['*'], channel: 'prices' })
+    expect(await client.next()).toMatchObject({ type: 'error', id: 2, code: 'unavailable', retry: true })
+    client.send({ op: 'ping', id: 3 })
+    expect(await client.next()).toMatchObject({ type: 'pong', id: 3 })
+    await waiting.close()
+  })
+
   it('is granted nothing, and told so, when it asks for all symbols of an empty gateway', async () => {
     const empty = await startHub({ symbols: [] })
     const client = await empty.connect('?symbols=*')

@@ -21,6 +21,7 @@ async function startPath() {
   const stream = memory.open(BTC)
   const source = {
     stream: (symbol: string) => memory.stream(symbol),
+    awaited: () => [],
     symbols: () => memory.symbols(),
     ticksAfter: async () => [],
     ticksBefore: async () => [],
