@@ -18,7 +18,7 @@ RUN npm ci --omit=dev
 FROM node:24-slim
 WORKDIR /app
 ENV NODE_ENV=production
-# Inside a container "every address" means the container's own. The gateway still refuses to start without API_KEYS
+# Inside a container "every address" means the container's own. The gateway refuses to start there
 # until ALLOW_ANONYMOUS=true says that whoever reaches the published port may read.
 ENV HOST=0.0.0.0
 ENV PORT=8080
