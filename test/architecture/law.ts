@@ -22,29 +22,21 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   dashboard: ['src/base', 'src/market', 'src/wire', 'src/client'],
   'src/config': ['src/base', 'src/market'],
   'src/config.ts': ['src/base', 'src/market', 'src/config'],
-  // What moves a tick: takes functions, and of the tiers the contract and the memory.
+  // What moves a tick: takes functions.
   'src/ingest.ts': ['src/base', 'src/market', 'src/feed.ts'],
-  'src/catch-up.ts': ['src/base', 'src/market', 'src/feed.ts'],
-  'src/fill-gaps.ts': ['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
   'src/supervise.ts': ['src/base', 'src/market', 'src/feed.ts'],
-  'src/keep-candles.ts': ['src/base', 'src/market', 'src/tiers'],
-  'src/restore.ts': ['src/market', 'src/tiers'],
-  'src/warm-up.ts': ['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
-  'src/join-streams.ts': ['src/base', 'src/market', 'src/tiers', 'src/catch-up.ts', 'src/warm-up.ts'],
-  'src/run-feed.ts': [
-    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers'],
-    ...['src/ingest.ts', 'src/join-streams.ts', 'src/fill-gaps.ts', 'src/restore.ts', 'src/supervise.ts'],
-  ],
+  // A stream's life; of the tiers the contract and the memory.
+  'src/streams': ['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/ingest.ts', 'src/supervise.ts'],
   'src/stop-signal.ts': ['src/base'],
   // What puts the parts together.
   'src/read-side.ts': ['src/base', 'src/market', 'src/tiers', 'src/hub', 'src/http'],
   'src/feed-side.ts': [
     ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/hub', 'src/config.ts'],
-    ...['src/ingest.ts', 'src/run-feed.ts'],
+    ...['src/ingest.ts', 'src/streams'],
   ],
   'src/gateway.ts': [
     ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/hub', 'src/http', 'src/config.ts'],
-    ...['src/keep-candles.ts', 'src/read-side.ts', 'src/feed-side.ts'],
+    ...['src/streams', 'src/read-side.ts', 'src/feed-side.ts'],
   ],
   'src/demo.ts': ['src/base', 'src/market', 'src/config.ts', 'src/simulate', 'src/tiers', 'src/gateway.ts'],
   'src/main.ts': [

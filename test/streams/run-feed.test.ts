@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { GatewayError } from '../src/base/errors.ts'
-import { createGate } from '../src/base/gate.ts'
-import { ExchangeFeed } from './fakes/exchange-feed.ts'
-import { expectCandlesOf, startSide, tradeFor } from './fakes/ingest-side.ts'
-import { MemoryDatabase } from './fakes/memory-database.ts'
+import { GatewayError } from '../../src/base/errors.ts'
+import { createGate } from '../../src/base/gate.ts'
+import { ExchangeFeed } from '../fakes/exchange-feed.ts'
+import { expectCandlesOf, startSide, tradeFor } from '../fakes/ingest-side.ts'
+import { MemoryDatabase } from '../fakes/memory-database.ts'
 
 const NOON = Date.UTC(2026, 10, 18, 12, 0, 30)
 

@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type BackoffBounds, fullJitterMs, pause } from './base/backoff.ts'
-import { isGatewayError } from './base/errors.ts'
-import type { Log } from './base/log.ts'
-import type { Feed } from './feed.ts'
-import type { Instrument } from './market/instrument.ts'
-import type { Hole, Sequencer } from './market/sequencer.ts'
+import { type BackoffBounds, fullJitterMs, pause } from '../base/backoff.ts'
+import { isGatewayError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { Feed } from '../feed.ts'
+import type { Instrument } from '../market/instrument.ts'
+import type { Hole, Sequencer } from '../market/sequencer.ts'
 
 export interface CatchUpPorts {
   readonly feed: Feed

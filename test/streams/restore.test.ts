@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InstrumentCandles } from '../src/market/instrument-candles.ts'
-import type { Update } from '../src/market/tick.ts'
-import { TIMEFRAMES } from '../src/market/timeframe.ts'
-import { restore } from '../src/restore.ts'
-import { MemoryStream } from '../src/tiers/memory.ts'
-import { BTC } from './fakes/exchange-feed.ts'
-import { MemoryDatabase } from './fakes/memory-database.ts'
+import { InstrumentCandles } from '../../src/market/instrument-candles.ts'
+import type { Update } from '../../src/market/tick.ts'
+import { TIMEFRAMES } from '../../src/market/timeframe.ts'
+import { restore } from '../../src/streams/restore.ts'
+import { MemoryStream } from '../../src/tiers/memory.ts'
+import { BTC } from '../fakes/exchange-feed.ts'
+import { MemoryDatabase } from '../fakes/memory-database.ts'
 
 const NOON = Date.UTC(2026, 10, 18, 23, 58, 30)
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { GatewayError } from '../src/base/errors.ts'
-import type { Instrument } from '../src/market/instrument.ts'
-import { BTC, ExchangeFeed } from './fakes/exchange-feed.ts'
-import { expectCandlesOf, type Side, type SideSettings, startSide } from './fakes/ingest-side.ts'
-import { MemoryDatabase } from './fakes/memory-database.ts'
+import { GatewayError } from '../../src/base/errors.ts'
+import type { Instrument } from '../../src/market/instrument.ts'
+import { BTC, ExchangeFeed } from '../fakes/exchange-feed.ts'
+import { expectCandlesOf, type Side, type SideSettings, startSide } from '../fakes/ingest-side.ts'
+import { MemoryDatabase } from '../fakes/memory-database.ts'
 
 const NOON = Date.UTC(2026, 10, 18, 12, 0, 30)
 const open: (() => Promise<unknown>)[] = []

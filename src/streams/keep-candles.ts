@@ -1,7 +1,7 @@
-import type { Candle } from './market/candle.ts'
-import type { Timeframe } from './market/timeframe.ts'
-import type { CandleRow } from './tiers/database.ts'
-import type { MemoryStream, MemoryTier } from './tiers/memory.ts'
+import type { Candle } from '../market/candle.ts'
+import type { Timeframe } from '../market/timeframe.ts'
+import type { CandleRow } from '../tiers/database.ts'
+import type { MemoryStream, MemoryTier } from '../tiers/memory.ts'
 
 /** How often finished candles are looked for: the most by which a `final` is late beyond LATENESS_MS. */
 const CLOSE_EVERY_MS = 100

@@ -1,11 +1,11 @@
-import { type BackoffBounds, fullJitterMs, pause } from './base/backoff.ts'
-import { describeError, isGatewayError } from './base/errors.ts'
-import type { Log } from './base/log.ts'
-import type { Feed } from './feed.ts'
-import { streamName } from './market/instrument.ts'
-import type { Cursor, Tick, Update } from './market/tick.ts'
-import type { Gap } from './tiers/database.ts'
-import type { MemoryTier } from './tiers/memory.ts'
+import { type BackoffBounds, fullJitterMs, pause } from '../base/backoff.ts'
+import { describeError, isGatewayError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { Feed } from '../feed.ts'
+import { streamName } from '../market/instrument.ts'
+import type { Cursor, Tick, Update } from '../market/tick.ts'
+import type { Gap } from '../tiers/database.ts'
+import type { MemoryTier } from '../tiers/memory.ts'
 
 export interface FillGapsPorts {
   readonly feed: Feed

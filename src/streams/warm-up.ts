@@ -1,13 +1,13 @@
-import { GatewayError } from './base/errors.ts'
-import type { Feed } from './feed.ts'
-import type { Candle } from './market/candle.ts'
-import type { SourceCandles } from './market/compose.ts'
-import type { Instrument } from './market/instrument.ts'
-import type { Hole, Sequencer } from './market/sequencer.ts'
-import type { Cursor, Tick } from './market/tick.ts'
-import { bucketEnd, bucketStart, TIMEFRAME_MS, TIMEFRAMES, type Timeframe } from './market/timeframe.ts'
-import type { CandleRow } from './tiers/database.ts'
-import type { MemoryStream } from './tiers/memory.ts'
+import { GatewayError } from '../base/errors.ts'
+import type { Feed } from '../feed.ts'
+import type { Candle } from '../market/candle.ts'
+import type { SourceCandles } from '../market/compose.ts'
+import type { Instrument } from '../market/instrument.ts'
+import type { Hole, Sequencer } from '../market/sequencer.ts'
+import type { Cursor, Tick } from '../market/tick.ts'
+import { bucketEnd, bucketStart, TIMEFRAME_MS, TIMEFRAMES, type Timeframe } from '../market/timeframe.ts'
+import type { CandleRow } from '../tiers/database.ts'
+import type { MemoryStream } from '../tiers/memory.ts'
 
 export interface WarmUpPorts {
   readonly feed: Feed

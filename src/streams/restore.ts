@@ -1,6 +1,6 @@
-import type { Cursor, Update } from './market/tick.ts'
-import type { Database } from './tiers/database.ts'
-import type { MemoryStream } from './tiers/memory.ts'
+import type { Cursor, Update } from '../market/tick.ts'
+import type { Database } from '../tiers/database.ts'
+import type { MemoryStream } from '../tiers/memory.ts'
 
 /** Ticks read back at the start, so that clients that were connected before it can resume from memory. */
 const RESTORED_TICKS = 1_000

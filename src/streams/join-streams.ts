@@ -1,9 +1,9 @@
-import { type BackoffBounds, fullJitterMs, pause } from './base/backoff.ts'
-import { describeError, isGatewayError } from './base/errors.ts'
-import { createSlots } from './base/slots.ts'
+import { type BackoffBounds, fullJitterMs, pause } from '../base/backoff.ts'
+import { describeError, isGatewayError } from '../base/errors.ts'
+import { createSlots } from '../base/slots.ts'
+import type { Instrument } from '../market/instrument.ts'
+import type { MemoryStream, MemoryTier } from '../tiers/memory.ts'
 import { type CatchUpPorts, catchUp } from './catch-up.ts'
-import type { Instrument } from './market/instrument.ts'
-import type { MemoryStream, MemoryTier } from './tiers/memory.ts'
 import { type WarmUpPorts, warmUp } from './warm-up.ts'
 
 export interface StreamJoinsPorts extends WarmUpPorts, Omit<CatchUpPorts, 'onLive'> {
