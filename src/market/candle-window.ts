@@ -11,7 +11,7 @@ import {
   WHOLE,
 } from './candle-columns.ts'
 import { emptyPiece, loadCandle, NO_ID, type Piece, type Steps } from './candle-piece.ts'
-import { bucketEnd, bucketStart, type Timeframe } from './timeframe.ts'
+import { bucketEnd, bucketStart, TIMEFRAME_MS, type Timeframe } from './timeframe.ts'
 
 const FIRST_ROWS = 16
 
@@ -28,6 +28,8 @@ export class CandleWindow {
   #dirtySince = Number.POSITIVE_INFINITY
   /** The candles already hold every tick up to this id: folding one of them again would count it twice. */
   #through = NO_ID
+  /** From here on, up to the time of the warm-up, the candles are the source's. */
+  #sourceSince = Number.NEGATIVE_INFINITY
 
   constructor(timeframe: Timeframe, steps: Steps, capacity: number) {
     this.timeframe = timeframe
@@ -53,6 +55,24 @@ export class CandleWindow {
       startRow(this.#columns, this.#end++, start, piece)
     } else {
       this.#foldLate(start, piece)
+    }
+  }
+
+  /** The first millisecond of the bucket that `time` falls into. */
+  startOf(time: number): number {
+    return bucketStart(this.timeframe, time)
+  }
+
+  /** The source was not asked as far back as `time`: ticks from then are folded. */
+  isBeforeSource(time: number): boolean {
+    return time < this.#sourceSince
+  }
+
+  /** Marks every candle final whose bucket ended at or before `until`, wherever it stands. */
+  closeAll(until: number): void {
+    const { time, final } = this.#columns
+    for (let row = this.#start; row < this.#end && bucketEnd(this.timeframe, time[row]!) <= until; row++) {
+      if (final[row] === OPEN) final[row] = FINAL
     }
   }
 
@@ -112,7 +132,10 @@ export class CandleWindow {
    * something else is revised. Returns the candles that are new.
    */
   takeFinished(candles: readonly Candle[], until: number): readonly Candle[] {
-    const since = candles[0]?.time ?? until
+    // Where it has none finished, open ones are composed: of those that ended last, and of the running one.
+    const composed = TIMEFRAME_MS[this.timeframe] > TIMEFRAME_MS['1m'] ? this.startOf(this.startOf(until) - 1) : until
+    const since = candles[0]?.time ?? composed
+    this.#sourceSince = since
     const held = this.last(this.length).filter(
       // An unfinished one that the source does not have at all was never told right.
       ({ time, final }) => bucketEnd(this.timeframe, time) <= until && (final || time < since),

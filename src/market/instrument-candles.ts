@@ -54,7 +54,10 @@ export class InstrumentCandles {
 
   /** Folds a tick into every timeframe. Ticks come in id order; their times may step back, and revise final candles. */
   fold(tick: Tick): void {
-    if (tick.time < this.#heldUntil) return
+    if (tick.time < this.#heldUntil) {
+      this.#foldBeforeSource(tick)
+      return
+    }
     loadTick(this.#piece, tick, this.#instrument)
     const second = tick.time - (tick.time % FINEST_MS)
     if (this.#gathering && second === this.#second && second >= this.#closedUntil) {
@@ -77,6 +80,7 @@ export class InstrumentCandles {
   /** Says that the candles hold every tick of the source up to `id`, those that the stream has not got included. */
   wholeThrough(id: Cursor): void {
     this.#wholeThrough = id
+    for (const window of this.windows()) window.closeAll(this.#heldUntil)
   }
 
   /** Takes the candles that a slower tier kept. */
@@ -139,6 +143,15 @@ export class InstrumentCandles {
     if (!this.#gathering) return
     this.#gathering = false
     this.#foldPiece(this.#gathered, this.#second)
+  }
+
+  /** A missed tick from before the source's candles, in the timeframes for which it was not asked that far back. */
+  #foldBeforeSource(tick: Tick): void {
+    this.#settle()
+    loadTick(this.#piece, tick, this.#instrument)
+    for (const window of this.#windows) {
+      if (window.isBeforeSource(window.startOf(tick.time))) window.fold(tick.time, this.#piece)
+    }
   }
 
   #foldPiece(piece: Piece, time: number): void {

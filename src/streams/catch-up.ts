@@ -17,6 +17,8 @@ export interface CatchUpPorts {
   readonly onGap: (instrument: Instrument, hole: Hole, reason: string) => void
   /** The stream of this instrument runs live. */
   readonly onLive: (instrument: Instrument) => void
+  /** Runs a question to the source when it is its turn: all streams share the source. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
   /** Between two questions while the source does not help. */
   readonly retry?: BackoffBounds
   readonly log: Log
@@ -27,30 +29,44 @@ const RETRY: BackoffBounds = { firstMs: 50, maxMs: 1_000 }
 
 /**
  * Closes the hole between a stream and the ticks that wait behind it, by asking the source for the ids between. The
- * ticks go out in id order, marked backfilled. When the source has not helped for `holdBackMs`, or too much is missing,
- * the hole is told and the stream goes on. Resolves when nothing waits any more, or on abort.
+ * ticks go out in id order, marked backfilled. When the source has not helped for `holdBackMs`, the hole is told and
+ * the stream goes on. Resolves when nothing waits any more or on abort; with `too much` when more is missing than may
+ * be fetched: then ticks still wait.
  */
-export async function catchUp(instrument: Instrument, ports: CatchUpPorts, signal: AbortSignal): Promise<void> {
-  const { sequencer, holdBackMs, backfillMax, onLive, retry = RETRY, now } = ports
+export async function catchUp(
+  instrument: Instrument,
+  ports: CatchUpPorts,
+  signal: AbortSignal,
+): Promise<'live' | 'too much' | 'stopped'> {
+  const { sequencer, holdBackMs, backfillMax, onLive, inTurn, retry = RETRY, now } = ports
   const { symbol } = instrument
   let progress = now()
   let attempt = 0
   while (!signal.aborted) {
     const { last, waiting } = sequencer.position(symbol)
-    const missing = last === null || waiting === undefined ? 0 : waiting - last - 1
-    const reason =
-      missing > backfillMax ? 'too many trades were missed' : await fillWithin(holdBackMs, instrument, ports, signal)
-    if (signal.aborted) return
-    if (sequencer.release(symbol)) return onLive(instrument)
+    if (last !== null && waiting !== undefined && waiting - last - 1 > backfillMax) return 'too much'
+    // Waiting for its turn counts as well: a stream is held back by its source, or by the others' sources.
+    const failure = await inTurn(() => fillWithin(holdBackMs - (now() - progress), instrument, ports, signal))
+    if (signal.aborted) break
+    const isLate = now() - progress >= holdBackMs
+    // Nothing waits, but what may have been missed could not be asked for: the stream is not known to be whole.
+    const isUncertain = failure !== undefined && sequencer.position(symbol).waiting === undefined && !isLate
+    if (!isUncertain && sequencer.release(symbol)) return goLive(instrument, onLive)
     if (sequencer.position(symbol).last !== last) {
       progress = now()
       attempt = 0
-    } else if (missing > backfillMax || now() - progress >= holdBackMs) {
-      if (giveUp(instrument, reason, ports)) return onLive(instrument)
+    } else if (isLate) {
+      if (giveUp(instrument, failure ?? 'the source does not have these ids', ports)) return goLive(instrument, onLive)
     } else {
       await pause(fullJitterMs(attempt++, retry), signal)
     }
   }
+  return 'stopped'
+}
+
+function goLive(instrument: Instrument, onLive: CatchUpPorts['onLive']): 'live' {
+  onLive(instrument)
+  return 'live'
 }
 
 /** Tells the hole and lets the waiting ticks go on behind it, in one turn. True when none waits any more. */
@@ -60,20 +76,26 @@ function giveUp(instrument: Instrument, reason: string, { sequencer, onGap }: Ca
   return sequencer.release(instrument.symbol)
 }
 
-/** Asks the source once, for at most `ms`. Returns why the hole may still be there, for the case that it is. */
+/** Goes on without every hole that there is. */
+export function giveUpAll(instrument: Instrument, reason: string, ports: CatchUpPorts): void {
+  while (!giveUp(instrument, reason, ports));
+  ports.onLive(instrument)
+}
+
+/** Asks the source once, for at most `ms`. Returns what went wrong; undefined when the source was asked to the end. */
 async function fillWithin(
   ms: number,
   instrument: Instrument,
   ports: CatchUpPorts,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<string | undefined> {
   const late = AbortSignal.timeout(Math.max(1, ms))
   const bounded = AbortSignal.any([signal, late])
   const ended = new Promise<void>((resolve) => bounded.addEventListener('abort', () => resolve(), { once: true }))
   try {
     // A source that does not heed its signal is left behind: what it still brings is not taken (see fillOnce).
     await Promise.race([fillOnce(instrument, ports, bounded), ended])
-    return late.aborted ? `the source did not answer within ${ms} ms` : 'the source does not have these ids'
+    return late.aborted ? `the source did not answer within ${ports.holdBackMs} ms` : undefined
   } catch (error) {
     if (!isGatewayError(error)) throw error
     if (!signal.aborted) {

@@ -1,6 +1,7 @@
 import { type BackoffBounds, fullJitterMs, pause } from '../base/backoff.ts'
-import { describeError, isGatewayError } from '../base/errors.ts'
+import { describeError, GatewayError, isGatewayError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { createSlots } from '../base/slots.ts'
 import type { Feed } from '../feed.ts'
 import { streamName } from '../market/instrument.ts'
 import type { Cursor, Tick, Update } from '../market/tick.ts'
@@ -35,7 +36,9 @@ export class GapFiller {
   readonly #signal: AbortSignal
   readonly #known = new Set<string>()
   readonly #stopped: Promise<void>
-  #work: Promise<void> = Promise.resolve()
+  /** Of one stream's gaps, one after the other; of several streams' in turn, so that none waits for another's source. */
+  readonly #slots = createSlots(1)
+  readonly #work = new Map<string, Promise<void>>()
 
   constructor(ports: FillGapsPorts, signal: AbortSignal) {
     this.#ports = ports
@@ -44,8 +47,8 @@ export class GapFiller {
   }
 
   /** Settles when nothing is left to do. */
-  get idle(): Promise<void> {
-    return this.#work
+  async idle(): Promise<void> {
+    await Promise.all(this.#work.values())
   }
 
   /** Takes an open gap; the same one only once. */
@@ -53,9 +56,11 @@ export class GapFiller {
     const key = `${streamName(gap.instrument)} ${gap.from}`
     if (gap.status !== 'open' || this.#known.has(key)) return
     this.#known.add(key)
-    this.#work = this.#work
+    const stream = streamName(gap.instrument)
+    const work = (this.#work.get(stream) ?? Promise.resolve())
       .then(() => this.#fill(gap))
       .catch((error) => this.#ports.log.error({ gap: key, reason: describeError(error) }, 'filling a gap failed'))
+    this.#work.set(stream, work)
   }
 
   async #fill(gap: Gap): Promise<void> {
@@ -68,7 +73,7 @@ export class GapFiller {
     const found: Found = { next: gap.from, parts: [] }
     for (let attempt = 0; !this.#signal.aborted; attempt++) {
       try {
-        return await this.#ask(gap, found)
+        return await this.#slots.run(() => this.#ask(gap, found))
       } catch (error) {
         if (!isGatewayError(error)) throw error
         if (this.#signal.aborted) return
@@ -88,10 +93,11 @@ export class GapFiller {
         found,
       )
       if (this.#signal.aborted) return
-      if ((page.at(-1)?.id ?? 0) >= to) break
+      if ((page.at(-1)?.id ?? 0) >= to) return this.#settle(gap, found)
       if (!(await pause(pauseMs, this.#signal))) return
     }
-    if (!this.#signal.aborted) this.#settle(gap, found)
+    // The stream had later ones: they are on their way to where the source answers from.
+    throw new GatewayError('feed_broken', `the source must have trades up to ${to}, did not yet`)
   }
 
   /** Folds and stores a page of ticks. Resolves when it is durable. */

@@ -3,13 +3,13 @@ import { describeError, isGatewayError } from '../base/errors.ts'
 import { createSlots } from '../base/slots.ts'
 import type { Instrument } from '../market/instrument.ts'
 import type { MemoryStream, MemoryTier } from '../tiers/memory.ts'
-import { type CatchUpPorts, catchUp } from './catch-up.ts'
+import { type CatchUpPorts, catchUp, giveUpAll } from './catch-up.ts'
 import { type WarmUpPorts, warmUp } from './warm-up.ts'
 
-export interface StreamJoinsPorts extends WarmUpPorts, Omit<CatchUpPorts, 'onLive'> {
+export interface StreamJoinsPorts extends WarmUpPorts, Omit<CatchUpPorts, 'onLive' | 'inTurn'> {
   readonly memory: MemoryTier
   /** The stream stands where its source does, for the first time or again. */
-  readonly onJoined: (instrument: Instrument) => Promise<void>
+  readonly onJoined: (instrument: Instrument) => void
   /** Between two tries to reach the source. */
   readonly backoff: BackoffBounds
 }
@@ -29,6 +29,8 @@ export class StreamJoins {
   readonly #signal: AbortSignal
   readonly #slots = createSlots(JOINS_AT_ONCE)
   readonly #joins = new Map<string, Join>()
+  /** Symbols whose streams stood where their source did, once. */
+  readonly #hasRun = new Set<string>()
   /** Only while the source is connected do streams run live: else trades are being missed. */
   #connected = false
 
@@ -55,6 +57,7 @@ export class StreamJoins {
     const running = this.#joins.get(symbol)
     if (running !== undefined) {
       running.again = true
+      this.#setLive(symbol, false)
       return running.done
     }
     const join: Join = { again: false, done: Promise.resolve() }
@@ -77,7 +80,7 @@ export class StreamJoins {
         join.again = false
         this.#setLive(symbol, false)
         if (stream !== undefined) await this.#retry(stream)
-        if (stream?.warm) await onJoined(stream.instrument)
+        if (stream?.warm) onJoined(stream.instrument)
         // From here to the end there is no await: a hole that shows now finds this join, or none.
       } while (join.again && !this.#signal.aborted)
     } catch (error) {
@@ -93,7 +96,7 @@ export class StreamJoins {
     const { symbol } = stream.instrument
     for (let attempt = 0; !this.#signal.aborted; attempt++) {
       try {
-        return await this.#slots.run(() => this.#joinOnce(stream))
+        return await this.#joinOnce(stream)
       } catch (error) {
         if (!isGatewayError(error)) throw error
         if (this.#signal.aborted) return
@@ -105,8 +108,33 @@ export class StreamJoins {
 
   async #joinOnce(stream: MemoryStream): Promise<void> {
     const onLive = ({ symbol }: Instrument) => this.#setLive(symbol, this.#connected)
-    if (!stream.warm) await warmUp(stream, this.#ports, this.#signal)
-    await catchUp(stream.instrument, { ...this.#ports, onLive }, this.#signal)
+    const inTurn = <T>(work: () => Promise<T>) => this.#slots.run(work)
+    const ports = { ...this.#ports, onLive, inTurn }
+    for (;;) {
+      if (!stream.warm) await this.#warm(stream, ports)
+      if ((await catchUp(stream.instrument, ports, this.#signal)) !== 'too much') return
+      // Candles cannot be folded from trades that are not fetched: the source's are taken again.
+      stream.warm = false
+    }
+  }
+
+  /**
+   * Takes the source's candles and place. A stream that has run before waits for that no longer than for a hole: it
+   * goes on with the hole told, and the source is asked again later.
+   */
+  async #warm(stream: MemoryStream, ports: CatchUpPorts & WarmUpPorts): Promise<void> {
+    const { instrument } = stream
+    const hasRun = this.#hasRun.has(instrument.symbol)
+    const bounded = AbortSignal.any([this.#signal, AbortSignal.timeout(ports.holdBackMs)])
+    // While candles are made anew, a live tick would be counted in both the old ones and the new.
+    ports.sequencer.hold(instrument.symbol)
+    try {
+      await ports.inTurn(() => warmUp(stream, ports, hasRun ? bounded : this.#signal))
+      this.#hasRun.add(instrument.symbol)
+    } catch (error) {
+      if (hasRun && isGatewayError(error)) giveUpAll(instrument, error.message, ports)
+      throw error
+    }
   }
 
   #setLive(symbol: string, live: boolean): void {

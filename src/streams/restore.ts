@@ -7,9 +7,15 @@ const RESTORED_TICKS = 1_000
 const PAGE_TICKS = 5_000
 
 /** Reads one instrument's candles and newest ticks back from the database, so that they can be served at once. */
-export async function restore(stream: MemoryStream, database: Database, depth: number): Promise<void> {
+export async function restore(
+  stream: MemoryStream,
+  database: Database,
+  depth: number,
+  signal: AbortSignal,
+): Promise<void> {
   const { instrument, history } = stream
   for (const { timeframe } of history.windows()) {
+    if (signal.aborted) return
     history.restore(timeframe, await database.candles(instrument, timeframe, depth))
   }
   const newest = await database.ticksBefore(instrument, undefined, RESTORED_TICKS)

@@ -1,5 +1,5 @@
 import type { BackoffBounds } from '../base/backoff.ts'
-import { GatewayError } from '../base/errors.ts'
+import { describeError, GatewayError } from '../base/errors.ts'
 import { createGate } from '../base/gate.ts'
 import type { Log } from '../base/log.ts'
 import type { Feed } from '../feed.ts'
@@ -99,12 +99,13 @@ export class FeedRun {
     this.warm = warm.opened
     const attempt = (connected: () => void, connection: AbortSignal) => this.#attempt(connected, warm.open, connection)
     this.ended = supervise(feed.name, attempt, { onStatus, backoff, log, now }, signal)
-      .finally(() => Promise.all([this.#joins.settled(), this.#gaps.idle]))
+      .finally(() => Promise.all([this.#joins.settled(), this.#gaps.idle()]))
       .finally(warm.open)
   }
 
   async #attempt(connected: () => void, warm: () => void, connection: AbortSignal): Promise<void> {
-    if (!this.#restored) await this.#openStored()
+    if (!this.#restored) await this.#openStored(connection)
+    if (connection.aborted) return
     this.#restored = true
     this.#instruments ??= await this.#resolve(connection)
     const instruments = this.#instruments
@@ -127,14 +128,14 @@ export class FeedRun {
   }
 
   /** Opens what the database knows of the configured symbols, so that it can be served before the source answers. */
-  async #openStored(): Promise<void> {
-    const { memory, database } = this.#ports
+  async #openStored(signal: AbortSignal): Promise<void> {
+    const { database } = this.#ports
     const isConfigured = ({ source, symbol, sourceSymbol }: Instrument) =>
       source === this.#feed.name &&
       this.#feed.symbols.some((each) => each.symbol === symbol && each.sourceSymbol === sourceSymbol)
     const stored = (await database.instruments()).filter(isConfigured)
     await database.register(stored)
-    for (const instrument of stored) await restore(memory.open(instrument), database, this.#depth)
+    for (const instrument of stored) await this.#open(instrument, signal)
   }
 
   /** Asks the source for its instruments, makes them known, and says which symbols it refused. */
@@ -143,12 +144,17 @@ export class FeedRun {
     const { instruments, refused } = await this.#feed.resolve(signal)
     for (const { symbol, reason } of refused) log.error({ feed: this.#feed.name, symbol, reason }, 'symbol refused')
     await database.register(instruments)
-    for (const instrument of instruments) {
-      const stream = memory.open(instrument)
-      if (stream.cursor === null) await restore(stream, database, this.#depth)
-    }
+    for (const instrument of instruments) await this.#open(instrument, signal)
     for (const { symbol } of this.#feed.symbols) memory.answered(symbol)
     return instruments
+  }
+
+  /** Serves an instrument from what is stored of it; nobody sees it half read. */
+  async #open(instrument: Instrument, signal: AbortSignal): Promise<void> {
+    const { memory, database } = this.#ports
+    const stream = memory.prepare(instrument)
+    if (stream.cursor === null) await restore(stream, database, this.#depth, signal)
+    if (!signal.aborted) memory.adopt(stream)
   }
 
   /** A tick that the stream has is nothing; one with an old id and a new time says that the source began anew. */
@@ -178,9 +184,19 @@ export class FeedRun {
   }
 
   /** Gaps that an earlier run left open, once it is known which trades the candles hold; each is taken once. */
-  async #fillStoredGaps(instrument: Instrument): Promise<void> {
-    if (this.#recalled.has(instrument.symbol)) return
-    for (const gap of await this.#ports.database.gaps(instrument)) this.#gaps.add(gap)
-    this.#recalled.add(instrument.symbol)
+  #fillStoredGaps(instrument: Instrument): void {
+    const { symbol } = instrument
+    if (this.#recalled.has(symbol)) return
+    this.#recalled.add(symbol)
+    this.#ports.database.gaps(instrument).then(
+      (gaps) => {
+        for (const gap of gaps) this.#gaps.add(gap)
+      },
+      (error) => {
+        // The next join asks again.
+        this.#recalled.delete(symbol)
+        this.#ports.log.warn({ symbol, reason: describeError(error) }, 'stored gaps are not known yet')
+      },
+    )
   }
 }

@@ -14,6 +14,8 @@ export interface WarmUpPorts {
   readonly sequencer: Sequencer
   /** Candles taken from the source, to be stored. */
   readonly store: (row: CandleRow) => void
+  /** The candles that hold `time` are the source's now. */
+  readonly onRevised: (symbol: string, time: number) => void
   /** What lies between the stored stream and the place where it goes on; told before the ticks there. */
   readonly onGap: (instrument: Instrument, hole: Hole, reason: string) => void
   /** Candles per timeframe that are asked of the source. */
@@ -32,11 +34,14 @@ export interface WarmUpPorts {
  */
 export async function warmUp(stream: MemoryStream, ports: WarmUpPorts, signal: AbortSignal): Promise<void> {
   const { instrument, history, clock, cursor } = stream
-  const { feed, sequencer, store, backfillMax, now } = ports
+  const { feed, sequencer, store, onRevised, backfillMax, now } = ports
   const newest = await feed.newest?.(instrument, signal)
   const candles = await sourceCandles(instrument, ports, signal)
   const minute = finishedUntil(candles.get('1m') ?? []) ?? bucketStart('1m', newest?.time ?? 0)
-  for (const taken of history.takeSource(candles, minute)) store({ instrument, ...taken })
+  for (const taken of history.takeSource(candles, minute)) {
+    store({ instrument, ...taken })
+    onRevised(instrument.symbol, taken.candle.time)
+  }
   // Its candles up to there are finished, so it is as late as that there, at least.
   clock.observe(minute, now())
 
@@ -95,15 +100,15 @@ function finishedUntil(minutes: readonly Candle[]): number | undefined {
   return last === undefined ? minutes[0]?.time : bucketEnd('1m', last.time)
 }
 
-/** The source's candles; the minutes are asked for last, so that they reach further than any other. */
+/** The source's candles, the longest first: what ends between two questions is composed of shorter ones. */
 async function sourceCandles(
   instrument: Instrument,
   { feed, depth }: WarmUpPorts,
   signal: AbortSignal,
 ): Promise<SourceCandles> {
   const candles = new Map<Timeframe, readonly Candle[]>()
-  const order = [...TIMEFRAMES].sort((a, b) => TIMEFRAME_MS[b] - TIMEFRAME_MS[a]).filter((name) => name !== '1m')
-  for (const timeframe of [...order, '1m'] as const) {
+  const order = [...TIMEFRAMES].sort((a, b) => TIMEFRAME_MS[b] - TIMEFRAME_MS[a])
+  for (const timeframe of order) {
     const rows = (await feed.candles?.(instrument, timeframe, { limit: depth }, signal)) ?? []
     // Empty buckets have no candle.
     candles.set(

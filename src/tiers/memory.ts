@@ -99,13 +99,16 @@ export class MemoryTier {
     this.#bounds = bounds
   }
 
-  /** The instrument's stream, made on first demand. Another instrument under the same symbol replaces it. */
-  open(instrument: Instrument): MemoryStream {
+  /** The instrument's stream if there is one; else a new one, which nobody sees until it is adopted. */
+  prepare(instrument: Instrument): MemoryStream {
     const held = this.#streams.get(instrument.symbol)
     if (held !== undefined && sameInstrument(held.instrument, instrument)) return held
-    const stream = new MemoryStream(instrument, this.#bounds)
-    this.#streams.set(instrument.symbol, stream)
-    return stream
+    return new MemoryStream(instrument, this.#bounds)
+  }
+
+  /** Serves this stream under its symbol; another instrument's is replaced. */
+  adopt(stream: MemoryStream): void {
+    this.#streams.set(stream.instrument.symbol, stream)
   }
 
   /** Says that there will be a stream of this symbol, as soon as its source has answered. */

@@ -18,7 +18,8 @@ afterEach(async () => {
 /** Memory and hub, joined as the gateway joins them. */
 async function startPath() {
   const memory = new MemoryTier()
-  const stream = memory.open(BTC)
+  const stream = memory.prepare(BTC)
+  memory.adopt(stream)
   const source = {
     stream: (symbol: string) => memory.stream(symbol),
     awaited: () => [],

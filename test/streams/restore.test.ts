@@ -49,7 +49,7 @@ describe('what is read back after a crash', () => {
         }
         const crash = async () => {
           stream = new MemoryStream(BTC)
-          await restore(stream, database, 1_000)
+          await restore(stream, database, 1_000, new AbortController().signal)
           for (const update of all.slice(stream.cursor ?? 0)) stream.append(update)
         }
         let time = NOON
