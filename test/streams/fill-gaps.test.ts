@@ -1,8 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/base/errors.ts'
+import { createGate } from '../../src/base/gate.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
+import { GapFiller } from '../../src/streams/fill-gaps.ts'
+import { MemoryTier } from '../../src/tiers/memory.ts'
 import { BTC, ExchangeFeed } from '../fakes/exchange-feed.ts'
 import { expectCandlesOf, type Side, type SideSettings, startSide } from '../fakes/ingest-side.ts'
+import { createLogRecorder } from '../fakes/log-recorder.ts'
 import { MemoryDatabase } from '../fakes/memory-database.ts'
 
 const NOON = Date.UTC(2026, 10, 18, 12, 0, 30)
@@ -150,5 +154,54 @@ describe('a gap that the stream went on without', () => {
     expect(database.ticks.map(({ id }) => id)).toEqual(ids(1, 7))
     await after.caughtUp()
     await expectCandlesOf(feed, after)
+  })
+
+  it('a source that answers from behind the stream is asked again: its trades are on their way', async () => {
+    class Lagging extends ExchangeFeed {
+      behind = false
+      override async *trades(instrument: Instrument, start: { after: number } | { from: number }) {
+        for await (const page of super.trades(instrument, start)) {
+          const known = page.filter(({ id }) => !this.behind || id < 2)
+          if (known.length > 0) yield known
+        }
+      }
+    }
+    const feed = new Lagging(NOON)
+    feed.trade()
+    const side = begin(feed, new MemoryDatabase())
+    await side.caughtUp()
+    feed.behind = true
+    feed.trade(100, { lost: true })
+    feed.trade()
+    await side.until(() => side.gaps.length > 0)
+    feed.behind = false
+    await side.until(() => side.settled.length > 0)
+    expect(side.settled).toMatchObject([{ from: 2, to: 2, status: 'filled' }])
+  })
+
+  it('does not keep the gaps of another stream from being filled, whatever its source says', async () => {
+    const ETH = { ...BTC, symbol: 'ETH', sourceSymbol: 'ETHUSDT' }
+    class OnlyEth extends ExchangeFeed {
+      override async *trades({ symbol }: Instrument) {
+        if (symbol === 'BTC') throw new GatewayError('feed_broken', 'is not to be had')
+        yield [{ ...this.past[1]!, symbol }]
+      }
+    }
+    const feed = new OnlyEth(NOON)
+    for (let count = 0; count < 2; count++) feed.trade()
+    const stop = new AbortController()
+    const settled = createGate()
+    const filler = new GapFiller(
+      {
+        ...{ feed, memory: new MemoryTier(), backfillMax: 100, pauseMs: 0, log: createLogRecorder() },
+        ...{ storeLate() {}, stored: async () => {}, onRevised() {}, backoff: { firstMs: 1, maxMs: 1 } },
+        onSettled: settled.open,
+      },
+      stop.signal,
+    )
+    for (const instrument of [BTC, ETH]) filler.add({ instrument, from: 2, to: 2, status: 'open', reason: undefined })
+    await settled.opened
+    stop.abort()
+    await filler.idle()
   })
 })

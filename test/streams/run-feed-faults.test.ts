@@ -38,75 +38,6 @@ class AbortableFeed extends ExchangeFeed {
   }
 }
 
-describe('candles over restarts', () => {
-  it('a kill before the first open candles are written leaves the composed part of them behind', async () => {
-    const feed = new ExchangeFeed(NOON - 3 * 3_600_000)
-    const database = new MemoryDatabase()
-    tradeFor(feed, 9_000, 1_250)
-    const killed = begin(feed, database)
-    await killed.warm
-    feed.trade()
-    await killed.caughtUp()
-    await killed.stop()
-    const after = begin(feed, database)
-    await after.caughtUp()
-    await expectCandlesOf(feed, after)
-  })
-
-  it('the newest trade before a quiet start is counted once, also after a restart', async () => {
-    const feed = new ExchangeFeed(NOON - 600_000)
-    const database = new MemoryDatabase()
-    tradeFor(feed, 50)
-    feed.time = NOON
-    const before = begin(feed, database)
-    await before.warm
-    await before.storeCandles()
-    await before.stop()
-    const after = begin(feed, database)
-    await after.warm
-    await expectCandlesOf(feed, after)
-  })
-
-  it('a candle that was open at the stop is whole after a gap, also one restart later', async () => {
-    const feed = new ExchangeFeed(NOON)
-    const database = new MemoryDatabase()
-    tradeFor(feed, 100)
-    const before = begin(feed, database)
-    await before.caughtUp()
-    await before.storeCandles()
-    await before.stop()
-    tradeFor(feed, 500)
-    const gapped = begin(feed, database, { backfillMax: 100 })
-    await gapped.warm
-    feed.trade()
-    await gapped.caughtUp()
-    await expectCandlesOf(feed, gapped)
-    await gapped.storeCandles()
-    await gapped.stop()
-    const after = begin(feed, database)
-    await after.caughtUp()
-    await expectCandlesOf(feed, after)
-  })
-
-  it('a candle closed without the trades that were missed is whole after a gap', async () => {
-    const feed = new ExchangeFeed(NOON)
-    const database = new MemoryDatabase()
-    tradeFor(feed, 10)
-    const before = begin(feed, database)
-    await before.caughtUp()
-    // The source falls silent; the timer closes the minute on the feed's clock; the gateway is stopped.
-    before.stream().history.close(NOON + 40_000, () => {})
-    await before.storeCandles()
-    await before.stop()
-    tradeFor(feed, 500)
-    const gapped = begin(feed, database, { backfillMax: 100 })
-    await gapped.warm
-    feed.trade()
-    await gapped.caughtUp()
-    await expectCandlesOf(feed, gapped)
-  })
-})
-
 describe('a stop during the warm-up', () => {
   it('a stop while the first trades are fetched passes nothing on, and the next start is as if it had not been', async () => {
     const feed = new AbortableFeed(NOON - 3 * 3_600_000)
@@ -234,6 +165,39 @@ describe('a feed that meets an error', () => {
     await side.warm
     expect(side.memory.awaited()).toEqual([])
     expect(side.memory.symbols()).toEqual(['BTC'])
+  })
+
+  it('a quiet stream is not called live while what it may have missed could not be asked for', async () => {
+    const feed = new ExchangeFeed(NOON)
+    tradeFor(feed, 20)
+    const side = begin(feed, new MemoryDatabase())
+    await side.caughtUp()
+    feed.trade(100, { lost: true })
+    let asked = 0
+    feed.beforeAnswer = () => {
+      if (asked++ === 0) throw new GatewayError('feed_broken', 'was answered with 502')
+    }
+    feed.cut()
+    await side.caughtUp()
+    expect(asked).toBeGreaterThan(1)
+  })
+
+  it('a hole that shows while stored gaps are being read is filled, whatever becomes of that reading', async () => {
+    const feed = new ExchangeFeed(NOON)
+    tradeFor(feed, 20)
+    const database = new MemoryDatabase()
+    let fail = (_: Error) => {}
+    database.gaps = () =>
+      new Promise((_, reject) => {
+        fail = reject
+      })
+    const side = begin(feed, database)
+    await side.caughtUp()
+    feed.trade(100, { lost: true })
+    feed.trade()
+    fail(new GatewayError('tier_unavailable', 'the database must answer, but: away'))
+    await side.caughtUp()
+    expect(side.gaps).toEqual([])
   })
 
   it('a refusal of one question does not end the stream for good', async () => {
