@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { createDelivery } from '../../src/ingest.ts'
 import type { Hole } from '../../src/market/sequencer.ts'
 import type { Update } from '../../src/market/tick.ts'
@@ -19,7 +19,7 @@ export interface SideSettings {
   readonly backoffMs?: number
 }
 
-/** A gateway's ingest side on an exchange and a database that outlive it. */
+/** A gateway's ingest side on an exchange and a database that outlive it. Ends with the test at the latest. */
 export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings: SideSettings = {}) {
   const { backfillMax = 1_000, holdBackMs = 5_000, backoffMs = 0 } = settings
   const memory = new MemoryTier()
@@ -74,6 +74,7 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
     stop.abort()
     await run.ended.catch(() => undefined)
   }
+  onTestFinished(end)
   return {
     ...{ memory, published, events, gaps, settled, revised, statuses, log, run, warm: run.warm, stop: end },
     stream: () => memory.stream('BTC')!,

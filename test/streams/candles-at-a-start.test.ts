@@ -1,32 +1,20 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { ExchangeFeed } from '../fakes/exchange-feed.ts'
-import { expectCandlesOf, type SideSettings, startSide, tradeFor } from '../fakes/ingest-side.ts'
+import { expectCandlesOf, startSide, tradeFor } from '../fakes/ingest-side.ts'
 import { MemoryDatabase } from '../fakes/memory-database.ts'
 
 const NOON = Date.UTC(2026, 10, 18, 12, 0, 30)
-const open: (() => Promise<unknown>)[] = []
-
-afterEach(async () => {
-  for (const close of open.splice(0)) await close()
-})
-
-function begin(feed: ExchangeFeed, database: MemoryDatabase, settings?: SideSettings) {
-  const side = startSide(feed, database, settings)
-  open.push(side.stop)
-  return side
-}
-
 describe('candles over restarts', () => {
   it('a kill before the first open candles are written leaves the composed part of them behind', async () => {
     const feed = new ExchangeFeed(NOON - 3 * 3_600_000)
     const database = new MemoryDatabase()
     tradeFor(feed, 9_000, 1_250)
-    const killed = begin(feed, database)
+    const killed = startSide(feed, database)
     await killed.warm
     feed.trade()
     await killed.caughtUp()
     await killed.stop()
-    const after = begin(feed, database)
+    const after = startSide(feed, database)
     await after.caughtUp()
     await expectCandlesOf(feed, after)
   })
@@ -36,11 +24,11 @@ describe('candles over restarts', () => {
     const database = new MemoryDatabase()
     tradeFor(feed, 50)
     feed.time = NOON
-    const before = begin(feed, database)
+    const before = startSide(feed, database)
     await before.warm
     await before.storeCandles()
     await before.stop()
-    const after = begin(feed, database)
+    const after = startSide(feed, database)
     await after.warm
     await expectCandlesOf(feed, after)
   })
@@ -49,19 +37,19 @@ describe('candles over restarts', () => {
     const feed = new ExchangeFeed(NOON)
     const database = new MemoryDatabase()
     tradeFor(feed, 100)
-    const before = begin(feed, database)
+    const before = startSide(feed, database)
     await before.caughtUp()
     await before.storeCandles()
     await before.stop()
     tradeFor(feed, 500)
-    const gapped = begin(feed, database, { backfillMax: 100 })
+    const gapped = startSide(feed, database, { backfillMax: 100 })
     await gapped.warm
     feed.trade()
     await gapped.caughtUp()
     await expectCandlesOf(feed, gapped)
     await gapped.storeCandles()
     await gapped.stop()
-    const after = begin(feed, database)
+    const after = startSide(feed, database)
     await after.caughtUp()
     await expectCandlesOf(feed, after)
   })
@@ -70,14 +58,14 @@ describe('candles over restarts', () => {
     const feed = new ExchangeFeed(NOON)
     const database = new MemoryDatabase()
     tradeFor(feed, 10)
-    const before = begin(feed, database)
+    const before = startSide(feed, database)
     await before.caughtUp()
     // The source falls silent; the timer closes the minute on the feed's clock; the gateway is stopped.
     before.stream().history.close(NOON + 40_000, () => {})
     await before.storeCandles()
     await before.stop()
     tradeFor(feed, 500)
-    const gapped = begin(feed, database, { backfillMax: 100 })
+    const gapped = startSide(feed, database, { backfillMax: 100 })
     await gapped.warm
     feed.trade()
     await gapped.caughtUp()
@@ -97,12 +85,12 @@ describe('candles that the source cannot give', () => {
     const feed = new ShortMemory(NOON)
     tradeFor(feed, 150)
     const database = new MemoryDatabase()
-    const before = begin(feed, database)
+    const before = startSide(feed, database)
     await before.caughtUp()
     await before.storeCandles()
     await before.stop()
     tradeFor(feed, 600)
-    const after = begin(feed, database)
+    const after = startSide(feed, database)
     await after.caughtUp()
     after.stream().history.close(feed.time - 2_000, () => {})
     const ours = after.stream().candles('1s', 1_000)
@@ -124,7 +112,7 @@ describe('candles that the source cannot give', () => {
     }
     const feed = new MovingOn(NOON - 30_000)
     while (feed.time < NOON + 31_800) feed.trade(100)
-    const side = begin(feed, new MemoryDatabase())
+    const side = startSide(feed, new MemoryDatabase())
     await side.caughtUp()
     await expectCandlesOf(feed, side)
   })
@@ -132,7 +120,7 @@ describe('candles that the source cannot give', () => {
   it('a hole too large to be fetched has its candles taken from the source, without a restart', async () => {
     const feed = new ExchangeFeed(NOON)
     tradeFor(feed, 200)
-    const side = begin(feed, new MemoryDatabase(), { backfillMax: 50 })
+    const side = startSide(feed, new MemoryDatabase(), { backfillMax: 50 })
     await side.caughtUp()
     for (let count = 0; count < 300; count++) feed.trade(700, { lost: true })
     feed.trade()

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/base/errors.ts'
 import { createGate } from '../../src/base/gate.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
@@ -10,16 +10,8 @@ import { createLogRecorder } from '../fakes/log-recorder.ts'
 import { MemoryDatabase } from '../fakes/memory-database.ts'
 
 const NOON = Date.UTC(2026, 10, 18, 12, 0, 30)
-const open: (() => Promise<unknown>)[] = []
-
-afterEach(async () => {
-  for (const close of open.splice(0)) await close()
-})
-
 function begin(feed: ExchangeFeed, database: MemoryDatabase, settings: SideSettings = {}): Side {
-  const side = startSide(feed, database, { holdBackMs: 50, ...settings })
-  open.push(side.stop)
-  return side
+  return startSide(feed, database, { holdBackMs: 50, ...settings })
 }
 
 /** Five trades are lost while the source cannot be asked: ids 2 to 6, and then a seventh comes. */

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { GatewayError } from '../../src/base/errors.ts'
 import { createGate } from '../../src/base/gate.ts'
 import { createPushQueue } from '../../src/base/push.ts'
@@ -9,23 +9,11 @@ import type { Tick } from '../../src/market/tick.ts'
 import { FeedRun } from '../../src/streams/run-feed.ts'
 import { MemoryTier } from '../../src/tiers/memory.ts'
 import { ExchangeFeed } from '../fakes/exchange-feed.ts'
-import { expectCandlesOf, type SideSettings, startSide, tradeFor } from '../fakes/ingest-side.ts'
+import { expectCandlesOf, startSide, tradeFor } from '../fakes/ingest-side.ts'
 import { createLogRecorder } from '../fakes/log-recorder.ts'
 import { MemoryDatabase } from '../fakes/memory-database.ts'
 
 const NOON = Date.UTC(2026, 10, 18, 12, 0, 30)
-const open: (() => Promise<unknown>)[] = []
-
-afterEach(async () => {
-  for (const close of open.splice(0)) await close()
-})
-
-function begin(feed: ExchangeFeed, database: MemoryDatabase, settings?: SideSettings) {
-  const side = startSide(feed, database, settings)
-  open.push(side.stop)
-  return side
-}
-
 /** Aborting ends its pages without an error, as the contract of a feed demands. */
 class AbortableFeed extends ExchangeFeed {
   readonly asked = createGate()
@@ -43,13 +31,13 @@ describe('a stop during the warm-up', () => {
     const feed = new AbortableFeed(NOON - 3 * 3_600_000)
     const database = new MemoryDatabase()
     tradeFor(feed, 9_000, 1_250)
-    const stopped = begin(feed, database)
+    const stopped = startSide(feed, database)
     await feed.asked.opened
     await stopped.stop()
     await stopped.storeCandles()
     expect(stopped.published.map(({ id }) => id)).toEqual([])
     feed.answer.open()
-    const after = begin(feed, database)
+    const after = startSide(feed, database)
     await after.caughtUp()
     await expectCandlesOf(feed, after)
   })
@@ -60,12 +48,12 @@ describe('gaps', () => {
     const feed = new ExchangeFeed(NOON)
     const database = new MemoryDatabase()
     tradeFor(feed, 100)
-    const before = begin(feed, database)
+    const before = startSide(feed, database)
     await before.caughtUp()
     await before.storeCandles()
     await before.stop()
     tradeFor(feed, 500)
-    const after = begin(feed, database, { backfillMax: 100 })
+    const after = startSide(feed, database, { backfillMax: 100 })
     let failed = false
     feed.beforeAnswer = () => {
       if (failed || after.published.length < 3) return
@@ -80,12 +68,12 @@ describe('gaps', () => {
     const feed = new ExchangeFeed(NOON)
     const database = new MemoryDatabase()
     tradeFor(feed, 100)
-    const before = begin(feed, database)
+    const before = startSide(feed, database)
     await before.caughtUp()
     await before.storeCandles()
     await before.stop()
     tradeFor(feed, 500)
-    const after = begin(feed, database, { backfillMax: 100 })
+    const after = startSide(feed, database, { backfillMax: 100 })
     await after.caughtUp()
     expect(after.events[0]).toMatch(/^gap/)
   })
@@ -93,7 +81,7 @@ describe('gaps', () => {
   it('a source that is silent holds the stream no longer than the bound', async () => {
     const feed = new ExchangeFeed(NOON)
     feed.trade()
-    const side = begin(feed, new MemoryDatabase(), { holdBackMs: 50, now: Date.now })
+    const side = startSide(feed, new MemoryDatabase(), { holdBackMs: 50, now: Date.now })
     await side.warm
     await side.caughtUp()
     const answer = createGate()
@@ -110,7 +98,7 @@ describe('gaps', () => {
   it('ids that were told as a gap are not slipped into the stream afterwards', async () => {
     const feed = new ExchangeFeed(NOON)
     feed.trade()
-    const side = begin(feed, new MemoryDatabase(), { holdBackMs: 50 })
+    const side = startSide(feed, new MemoryDatabase(), { holdBackMs: 50 })
     await side.caughtUp()
     feed.beforeAnswer = () => {
       if (side.gaps.length === 0) throw new GatewayError('feed_broken', 'REST is away')
@@ -129,7 +117,7 @@ describe('gaps', () => {
     }
     const feed = new TakenBack(NOON)
     feed.trade()
-    const side = begin(feed, new MemoryDatabase())
+    const side = startSide(feed, new MemoryDatabase())
     await side.caughtUp()
     for (let count = 0; count < 3; count++) feed.trade(100, { lost: true })
     feed.trade()
@@ -151,7 +139,7 @@ describe('a feed that meets an error', () => {
     }
     const feed = new ExchangeFeed(NOON)
     feed.trade()
-    const side = begin(feed, new AwayOnce())
+    const side = startSide(feed, new AwayOnce())
     await side.caughtUp()
   })
 
@@ -159,7 +147,7 @@ describe('a feed that meets an error', () => {
     const feed = new ExchangeFeed(NOON)
     const answer = createGate()
     feed.beforeAnswer = () => answer.opened
-    const side = begin(feed, new MemoryDatabase())
+    const side = startSide(feed, new MemoryDatabase())
     expect(side.memory.awaited()).toEqual(['BTC'])
     answer.open()
     await side.warm
@@ -170,7 +158,7 @@ describe('a feed that meets an error', () => {
   it('a quiet stream is not called live while what it may have missed could not be asked for', async () => {
     const feed = new ExchangeFeed(NOON)
     tradeFor(feed, 20)
-    const side = begin(feed, new MemoryDatabase())
+    const side = startSide(feed, new MemoryDatabase())
     await side.caughtUp()
     feed.trade(100, { lost: true })
     let asked = 0
@@ -191,7 +179,7 @@ describe('a feed that meets an error', () => {
       new Promise((_, reject) => {
         fail = reject
       })
-    const side = begin(feed, database)
+    const side = startSide(feed, database)
     await side.caughtUp()
     feed.trade(100, { lost: true })
     feed.trade()
@@ -209,7 +197,7 @@ describe('a feed that meets an error', () => {
       refused = true
       throw new GatewayError('feed_refused', 'Binance must know the symbol in aggTrades, was: -1121')
     }
-    const side = begin(feed, new MemoryDatabase())
+    const side = startSide(feed, new MemoryDatabase())
     await expect.poll(() => refused).toBe(true)
     await nextTurn()
     feed.cut()
@@ -223,7 +211,7 @@ describe('a feed that meets an error', () => {
     feed.trade()
     const asked = createGate()
     const answer = createGate()
-    const side = begin(feed, new MemoryDatabase())
+    const side = startSide(feed, new MemoryDatabase())
     let warm = false
     void side.warm.then(() => {
       warm = true
@@ -246,7 +234,7 @@ describe('a feed that meets an error', () => {
   it('a stream whose source is gone is not live, so that its candles are not closed without what is missed', async () => {
     const feed = new ExchangeFeed(NOON)
     feed.trade()
-    const side = begin(feed, new MemoryDatabase(), { backoffMs: 100_000 })
+    const side = startSide(feed, new MemoryDatabase(), { backoffMs: 100_000 })
     await side.caughtUp()
     feed.cut()
     await expect.poll(() => side.log.lines.some(({ message }) => message === 'feed lost its source')).toBe(true)
@@ -256,7 +244,7 @@ describe('a feed that meets an error', () => {
   it('ids that begin anew take the feed down, and say so', async () => {
     const feed = new ExchangeFeed(NOON)
     tradeFor(feed, 10)
-    const side = begin(feed, new MemoryDatabase(), { backoffMs: 100_000 })
+    const side = startSide(feed, new MemoryDatabase(), { backoffMs: 100_000 })
     await side.caughtUp()
     feed.past.length = 0
     feed.trade(30_000)
@@ -270,7 +258,7 @@ describe('a feed that meets an error', () => {
     for (let delay = 0; delay < 60; delay++) {
       const feed = new ExchangeFeed(NOON)
       feed.trade()
-      const side = begin(feed, new MemoryDatabase())
+      const side = startSide(feed, new MemoryDatabase())
       await side.caughtUp()
       const [asked, answer] = [createGate(), createGate()]
       feed.beforeAnswer = () => {
@@ -342,7 +330,7 @@ it('symbols whose past cannot be read keep no other symbol from going live', asy
     },
     stop.signal,
   )
-  open.push(async () => {
+  onTestFinished(async () => {
     stop.abort()
     await run.ended
   })
