@@ -1,5 +1,6 @@
 import { describeError } from './base/errors.ts'
 import type { Log } from './base/log.ts'
+import { createTally, type Tally } from './base/tally.ts'
 import type { Config } from './config.ts'
 import type { Feed } from './feed.ts'
 import type { Hub } from './hub/hub.ts'
@@ -21,10 +22,19 @@ export interface FeedSideParts {
   readonly now: () => number
 }
 
+/** What did not become a tick of a stream. */
+export interface FeedTallies {
+  /** Messages that could not be read. */
+  readonly skipped: Tally
+  /** Ticks that a stream had already. */
+  readonly doubles: Tally
+}
+
 export interface RunningFeeds {
   /** Resolves when the start is over: every feed stands where its live ticks join, or MAX_WARM_UP_MS have passed. */
   readonly ready: Promise<void>
   readonly isReady: () => boolean
+  readonly tallies: FeedTallies
   /** What is not warm yet, a sentence each; the gateway may serve all the same. */
   readonly reasons: () => readonly string[]
   close(): Promise<void>
@@ -36,12 +46,17 @@ const MAX_WARM_UP_MS = 10_000
 /** Starts the feeds; everything they bring goes where `feedPorts` says. */
 export function startFeeds(feeds: readonly Feed[], parts: FeedSideParts): RunningFeeds {
   const stop = new AbortController()
-  const ports = feedPorts(parts)
+  const { log, now } = parts
+  const tallies = {
+    skipped: createTally((count, reason) => log.warn({ count, reason }, 'messages skipped'), now),
+    doubles: createTally((count, last) => log.debug({ count, last }, 'doubles'), now),
+  }
+  const ports = feedPorts(parts, tallies)
   const waitingFor = new Set(feeds.map(({ name }) => name))
   const runs = feeds.map((feed) => ({ name: feed.name, run: new FeedRun(feed, ports, stop.signal) }))
   for (const { name, run } of runs) {
     void run.warm.then(() => waitingFor.delete(name))
-    void run.ended.catch((error) => parts.log.error({ feed: name, reason: describeError(error) }, 'feed ended'))
+    void run.ended.catch((error) => log.error({ feed: name, reason: describeError(error) }, 'feed ended'))
   }
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<void>((resolve) => {
@@ -55,6 +70,7 @@ export function startFeeds(feeds: readonly Feed[], parts: FeedSideParts): Runnin
       isReady = true
     }),
     isReady: () => isReady,
+    tallies,
     reasons: () => [...waitingFor].map((name) => `feed ${name} is not warm yet`),
     async close() {
       stop.abort()
@@ -64,7 +80,10 @@ export function startFeeds(feeds: readonly Feed[], parts: FeedSideParts): Runnin
 }
 
 /** Where everything a feed brings goes: the tick's three stations, candles, gaps, and what is only said in the log. */
-function feedPorts({ memory, database, writer, hub, config, log, now }: FeedSideParts): RunFeedPorts {
+function feedPorts(
+  { memory, database, writer, hub, config, log, now }: FeedSideParts,
+  { skipped, doubles }: FeedTallies,
+): RunFeedPorts {
   const deliver = createDelivery({
     remember(update) {
       memory.stream(update.symbol)?.append(update)
@@ -98,8 +117,8 @@ function feedPorts({ memory, database, writer, hub, config, log, now }: FeedSide
       hub.gap({ symbol, from, to, status, ...(reason === undefined ? {} : { reason }) })
     },
     onStatus: (status) => log.debug({ ...status }, 'feed status'),
-    onDouble: ({ symbol, id }) => log.debug({ symbol, id }, 'double'),
-    onSkipped: ({ message }) => log.warn({ reason: message }, 'message skipped'),
+    onDouble: ({ symbol, id }) => doubles.count(`${symbol} ${id}`),
+    onSkipped: ({ message }) => skipped.count(message),
     holdBackMs: config.holdBackMs,
     backfillMax: config.backfillMax,
     log,

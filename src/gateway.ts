@@ -3,7 +3,7 @@ import type { Log } from './base/log.ts'
 import { VERSION } from './base/version.ts'
 import type { Config } from './config.ts'
 import type { Feed } from './feed.ts'
-import { type RunningFeeds, startFeeds } from './feed-side.ts'
+import { type FeedTallies, type RunningFeeds, startFeeds } from './feed-side.ts'
 import { createHttpServer } from './http/server.ts'
 import { createHub, type Hub } from './hub/hub.ts'
 import { sameOriginOrLoopback } from './hub/origin.ts'
@@ -23,6 +23,7 @@ export interface ServingGateway {
   readonly memory: MemoryTier
   readonly writer: DatabaseWriter
   readonly hub: Hub
+  readonly tallies: FeedTallies
   /** Resolves when the warm-up is over: until then clients are told to come back. */
   readonly ready: Promise<void>
 }
@@ -104,9 +105,9 @@ async function start(options: GatewayOptions, onClose: OnClose): Promise<Serving
   onClose(() => hub.close())
 
   running = startFeeds(feeds, { memory, database, writer, hub, config, log, now })
-  const { close, ready } = running
+  const { close, ready, tallies } = running
   onClose(close)
-  const gateway = { url: http.url, memory, writer, hub, ready }
+  const gateway = { url: http.url, memory, writer, hub, tallies, ready }
   onServing?.(gateway)
   await tier.opened
   return gateway
