@@ -102,6 +102,14 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
 
 export type Side = ReturnType<typeof startSide>
 
+/** A run that catches up, stores its candles and ends. */
+export async function runAndStop(feed: ExchangeFeed, database: MemoryDatabase): Promise<void> {
+  const side = startSide(feed, database)
+  await side.caughtUp()
+  await side.storeCandles()
+  await side.stop()
+}
+
 /** `trades` trades happen, one every `everyMs`. */
 export function tradeFor(feed: ExchangeFeed, trades: number, everyMs = 700): void {
   for (let count = 0; count < trades; count++) feed.trade(everyMs)

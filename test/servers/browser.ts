@@ -1,15 +1,15 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { describe } from 'vitest'
+import { leaveUntested } from './untested.ts'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
-/** Describes what a page does in a real browser; where PATH has none, the suite is skipped and the output says so. */
+/** Describes what a page does in a real browser; where PATH has none, it stays untested. */
 export function describeInBrowser(name: string, suite: (executablePath: string) => void): void {
   const executablePath = findBrowser()
   if (executablePath) return void describe(name, () => suite(executablePath))
-  console.warn(`NOT TESTED: ${name}: no browser in PATH, looked for ${NAMES.join(', ')}`)
-  describe.skip(`${name} (no browser in PATH)`, () => suite(''))
+  leaveUntested(name, `no browser in PATH, looked for ${NAMES.join(', ')}`, () => suite(''))
 }
 
 function findBrowser(): string | undefined {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, inject } from 'vitest'
 import './servers.ts'
 import { createDatabase, dropDatabase } from './test-databases.ts'
+import { leaveUntested } from './untested.ts'
 
 /** The suite's own empty database; to be read inside of hooks and tests. */
 export interface TestDatabase {
@@ -17,7 +18,7 @@ export interface TestRedis {
 export function describeWithPostgres(name: string, suite: (database: TestDatabase) => void): void {
   const { postgresql, databasePrefix } = inject('servers')
   if ('missing' in postgresql) {
-    describe.skip(`${name}: ${postgresql.missing}`, () => suite({ url: '' }))
+    leaveUntested(name, postgresql.missing, () => suite({ url: '' }))
     return
   }
   describe(name, () => {
@@ -33,12 +34,12 @@ export function describeWithPostgres(name: string, suite: (database: TestDatabas
 /** A suite that needs a real Redis: every key it writes begins with `keyPrefix`. Without a server it is skipped by name. */
 export function describeWithRedis(name: string, suite: (redis: TestRedis) => void): void {
   const { redis, keyPrefix } = inject('servers')
-  if ('missing' in redis) describe.skip(`${name}: ${redis.missing}`, () => suite({ url: '', keyPrefix }))
+  if ('missing' in redis) leaveUntested(name, redis.missing, () => suite({ url: '', keyPrefix }))
   else describe(name, () => suite({ url: redis.url, keyPrefix }))
 }
 
 /** A suite that starts a server of its own from a program on this machine, if there is one. */
 export function describeWithProgram(name: string, program: string | undefined, suite: (program: string) => void): void {
-  if (program === undefined) describe.skip(`${name}: the program is not on this machine`, () => suite(''))
+  if (program === undefined) leaveUntested(name, 'the program is not on this machine', () => suite(''))
   else describe(name, () => suite(program))
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ExchangeFeed } from '../fakes/exchange-feed.ts'
-import { expectCandlesOf, startSide, tradeFor } from '../fakes/ingest-side.ts'
+import { expectCandlesOf, runAndStop, startSide, tradeFor } from '../fakes/ingest-side.ts'
 import { MemoryDatabase } from '../fakes/memory-database.ts'
 
 const NOON = Date.UTC(2026, 10, 18, 12, 0, 30)
@@ -37,10 +37,7 @@ describe('candles over restarts', () => {
     const feed = new ExchangeFeed(NOON)
     const database = new MemoryDatabase()
     tradeFor(feed, 100)
-    const before = startSide(feed, database)
-    await before.caughtUp()
-    await before.storeCandles()
-    await before.stop()
+    await runAndStop(feed, database)
     tradeFor(feed, 500)
     const gapped = startSide(feed, database, { backfillMax: 100 })
     await gapped.warm
@@ -85,10 +82,7 @@ describe('candles that the source cannot give', () => {
     const feed = new ShortMemory(NOON)
     tradeFor(feed, 150)
     const database = new MemoryDatabase()
-    const before = startSide(feed, database)
-    await before.caughtUp()
-    await before.storeCandles()
-    await before.stop()
+    await runAndStop(feed, database)
     tradeFor(feed, 600)
     const after = startSide(feed, database)
     await after.caughtUp()

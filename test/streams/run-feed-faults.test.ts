@@ -9,7 +9,7 @@ import type { Tick } from '../../src/market/tick.ts'
 import { FeedRun } from '../../src/streams/run-feed.ts'
 import { MemoryTier } from '../../src/tiers/memory.ts'
 import { ExchangeFeed } from '../fakes/exchange-feed.ts'
-import { expectCandlesOf, startSide, tradeFor } from '../fakes/ingest-side.ts'
+import { expectCandlesOf, runAndStop, startSide, tradeFor } from '../fakes/ingest-side.ts'
 import { createLogRecorder } from '../fakes/log-recorder.ts'
 import { MemoryDatabase } from '../fakes/memory-database.ts'
 
@@ -48,10 +48,7 @@ describe('gaps', () => {
     const feed = new ExchangeFeed(NOON)
     const database = new MemoryDatabase()
     tradeFor(feed, 100)
-    const before = startSide(feed, database)
-    await before.caughtUp()
-    await before.storeCandles()
-    await before.stop()
+    await runAndStop(feed, database)
     tradeFor(feed, 500)
     const after = startSide(feed, database, { backfillMax: 100 })
     let failed = false
@@ -68,10 +65,7 @@ describe('gaps', () => {
     const feed = new ExchangeFeed(NOON)
     const database = new MemoryDatabase()
     tradeFor(feed, 100)
-    const before = startSide(feed, database)
-    await before.caughtUp()
-    await before.storeCandles()
-    await before.stop()
+    await runAndStop(feed, database)
     tradeFor(feed, 500)
     const after = startSide(feed, database, { backfillMax: 100 })
     await after.caughtUp()

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/base/errors.ts'
 import { createGate } from '../../src/base/gate.ts'
 import { ExchangeFeed } from '../fakes/exchange-feed.ts'
-import { expectCandlesOf, startSide, tradeFor } from '../fakes/ingest-side.ts'
+import { expectCandlesOf, runAndStop, startSide, tradeFor } from '../fakes/ingest-side.ts'
 import { MemoryDatabase } from '../fakes/memory-database.ts'
 
 const NOON = Date.UTC(2026, 10, 18, 12, 0, 30)
@@ -107,10 +107,7 @@ describe('a feed in the gateway', () => {
     const feed = new ExchangeFeed(NOON)
     const database = new MemoryDatabase()
     tradeFor(feed, 100)
-    const before = startSide(feed, database)
-    await before.caughtUp()
-    await before.storeCandles()
-    await before.stop()
+    await runAndStop(feed, database)
     tradeFor(feed, 500)
     const after = startSide(feed, database, { backfillMax: 100 })
     await after.warm
