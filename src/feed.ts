@@ -20,7 +20,19 @@ export interface Resolved {
 export interface FeedEvents {
   /** The source's socket is open and subscribed; from here on every trade is received. */
   connected(): void
+  /**
+   * Two connections bring the same trades, or do so no more: a jump in the ids may be closed by the other one within
+   * moments, before the source is asked.
+   */
+  overlapping?(isOverlapping: boolean): void
+  /** The source is there, though it may have nothing to say: it answered a probe, or a question without news. */
+  heard?(): void
+  /** Trades are being missed, although the connection has not ended: until `connected` is told again. */
+  missing?(): void
 }
+
+/** How much of the source's budget a question may use: `polite` ones leave the larger part to those that hold a stream up. */
+export type Pace = 'urgent' | 'polite'
 
 /**
  * How to receive a source's messages, and what they mean. A feed does not restart itself, sequence, cache or log: the
@@ -39,7 +51,8 @@ export interface Feed<Raw = unknown> {
 
   /**
    * Yields what the source sends, in batches as they came, until the signal aborts.
-   * MUST throw GatewayError feed_broken when the connection ends or falls silent; MUST NOT reconnect.
+   * MUST throw GatewayError feed_broken when the connection ends or falls silent; MUST NOT reconnect. It may open the
+   * next connection before it leaves this one, when no message is lost between them.
    */
   receive(
     instruments: readonly Instrument[],
@@ -60,6 +73,7 @@ export interface Feed<Raw = unknown> {
     instrument: Instrument,
     start: { readonly after: Cursor } | { readonly from: number },
     signal: AbortSignal,
+    pace?: Pace,
   ): AsyncIterable<readonly Tick[]>
   /** The newest `limit` candles before `before` (Unix ms, default: all), ascending; the last may be open (`final` false). */
   candles?(
@@ -67,5 +81,6 @@ export interface Feed<Raw = unknown> {
     timeframe: Timeframe,
     range: { readonly before?: number; readonly limit: number },
     signal: AbortSignal,
+    pace?: Pace,
   ): Promise<readonly Candle[]>
 }

@@ -10,11 +10,16 @@ export interface PushQueue<T> extends AsyncIterable<readonly T[]> {
 }
 
 /**
- * Creates a queue of at most `bound` items for one reader. Leaving the loop, or aborting `signal`, ends the queue;
- * aborting ends the iteration without an error and drops what is queued.
+ * Creates a queue for one reader. It is full when its items weigh `bound`; each weighs 1 unless `weigh` says more. Leaving
+ * the loop, or aborting `signal`, ends the queue; aborting ends the iteration without an error and drops what is queued.
  */
-export function createPushQueue<T>(bound: number, signal?: AbortSignal): PushQueue<T> {
+export function createPushQueue<T>(
+  bound: number,
+  signal?: AbortSignal,
+  weigh: (item: T) => number = () => 1,
+): PushQueue<T> {
   let queued: T[] = []
+  let weight = 0
   let ended = false
   let failure: { readonly error: unknown } | undefined
   let wake: (() => void) | undefined
@@ -35,6 +40,7 @@ export function createPushQueue<T>(bound: number, signal?: AbortSignal): PushQue
         if (queued.length > 0) {
           const batch = queued
           queued = []
+          weight = 0
           yield batch
         } else if (ended) {
           if (failure) throw failure.error
@@ -54,8 +60,9 @@ export function createPushQueue<T>(bound: number, signal?: AbortSignal): PushQue
 
   return {
     push(item) {
-      if (ended || queued.length >= bound) return false
+      if (ended || weight >= bound) return false
       queued.push(item)
+      weight += weigh(item)
       stir()
       return true
     },

@@ -83,6 +83,18 @@ export function startRow(columns: CandleColumns, row: number, time: number, piec
   columns.final[row] = OPEN
 }
 
+/** The first of the rows [start, end), which ascend, whose time is at or after `time`; `end` when there is none. */
+export function rowAtOrAfter({ time: times }: CandleColumns, start: number, end: number, time: number): number {
+  let low = start
+  let high = end
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (times[middle]! < time) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
 /**
  * Folds a piece into the row. Open and close go by id, so that a trade that comes late finds its place; a row that began
  * with the source's candles has no first id, and nothing comes before them.

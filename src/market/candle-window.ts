@@ -7,11 +7,14 @@ import {
   foldIntoRow,
   OPEN,
   readRow,
+  rowAtOrAfter,
   startRow,
   WHOLE,
 } from './candle-columns.ts'
 import { emptyPiece, loadCandle, NO_ID, type Piece, type Steps } from './candle-piece.ts'
+import { takeInPlace } from './finished-candles.ts'
 import { bucketEnd, bucketStart, TIMEFRAME_MS, type Timeframe } from './timeframe.ts'
+import { UnstoredCandles } from './unstored-candles.ts'
 
 const FIRST_ROWS = 16
 
@@ -26,10 +29,19 @@ export class CandleWindow {
   #start = 0
   #end = 0
   #dirtySince = Number.POSITIVE_INFINITY
+  readonly #unstored = new UnstoredCandles()
   /** The candles already hold every tick up to this id: folding one of them again would count it twice. */
   #through = NO_ID
-  /** From here on, up to the time of the warm-up, the candles are the source's. */
-  #sourceSince = Number.NEGATIVE_INFINITY
+  /** From here on (Unix ms) the candles were the source's or were folded from its ticks, those that have left too. */
+  sourceSince = Number.NEGATIVE_INFINITY
+  /** Buckets that ended at or before it are over, those without a candle too. */
+  #closedUntil = Number.NEGATIVE_INFINITY
+  /** How often candles before the middle one may have changed here, or in a slower tier those before the oldest. */
+  behind = 0
+  /** No slower tier is known to have a candle before the oldest of these. */
+  holdsAll = false
+  /** Revisions of final candles that are about to be folded anew, by time: what is told then must be a higher one. */
+  readonly #forgotten = new Map<number, number>()
 
   constructor(timeframe: Timeframe, steps: Steps, capacity: number) {
     this.timeframe = timeframe
@@ -39,6 +51,18 @@ export class CandleWindow {
 
   get length(): number {
     return this.#end - this.#start
+  }
+
+  /** A candle that began before `time` and has left may not be stored yet. */
+  lacksStored(time: number): boolean {
+    return this.#unstored.reachBefore(time)
+  }
+
+  /** A slower tier has this candle, for `sure` or perhaps. */
+  stored(candle: Candle, sure: boolean): void {
+    if ((sure && this.#unstored.stored(candle)) || this.holds(candle.time)) return
+    this.behind++
+    this.holdsAll = false
   }
 
   /** Folds a piece whose event time is `time` into its bucket, wherever in the window that is; older ones are let go. */
@@ -52,8 +76,9 @@ export class CandleWindow {
       this.#foldAt(last, piece)
     } else if (last < this.#start || start > columns.time[last]!) {
       this.#makeRoom()
-      startRow(this.#columns, this.#end++, start, piece)
+      this.#startRow(this.#end++, start, piece)
     } else {
+      if (start < columns.time[this.#start + (this.length >> 1)]!) this.behind++
       this.#foldLate(start, piece)
     }
   }
@@ -65,7 +90,18 @@ export class CandleWindow {
 
   /** The source was not asked as far back as `time`: ticks from then are folded. */
   isBeforeSource(time: number): boolean {
-    return time < this.#sourceSince
+    return time < this.sourceSince
+  }
+
+  /** What the buckets from here on hold is for this window to say, be it that there was no trade. Infinity: none. */
+  get heldSince(): number {
+    // One that was read back from before the source's may lack trades, and nothing that comes late is folded into it.
+    return this.length > 0 ? Math.max(this.#columns.time[this.#start]!, this.sourceSince) : Number.POSITIVE_INFINITY
+  }
+
+  /** What the bucket at `time` holds is for this window to say. */
+  holds(time: number): boolean {
+    return time >= this.heldSince
   }
 
   /** Marks every candle final whose bucket ended at or before `until`, wherever it stands. */
@@ -88,8 +124,7 @@ export class CandleWindow {
 
   /** The newest `count` candles, ascending. */
   last(count: number): Candle[] {
-    const from = Math.max(this.#start, this.#end - count)
-    return Array.from({ length: this.#end - from }, (_, offset) => readRow(this.#columns, from + offset))
+    return this.#rows(Math.max(this.#start, this.#end - count))
   }
 
   /** The candle whose bucket starts at `time`. */
@@ -98,8 +133,15 @@ export class CandleWindow {
     return row < this.#end && this.#columns.time[row] === time ? readRow(this.#columns, row) : undefined
   }
 
+  /** The newest candle whose bucket starts before `time`. */
+  before(time: number): Candle | undefined {
+    const row = this.#rowAtOrAfter(time) - 1
+    return row >= this.#start ? readRow(this.#columns, row) : undefined
+  }
+
   /** Marks as final the candles whose bucket ended at or before `until`, and returns their times, oldest first. */
   close(until: number): readonly number[] {
+    this.#closedUntil = Math.max(this.#closedUntil, until)
     const { time, final } = this.#columns
     let row = this.#end
     while (row > this.#start && final[row - 1] === OPEN) row--
@@ -112,16 +154,16 @@ export class CandleWindow {
     return closed
   }
 
-  /** The candles changed since the last call, ascending. */
+  /** The candles changed since the last call, ascending; those that have made room for newer ones too. */
   takeDirty(): Candle[] {
-    if (this.#dirtySince === Number.POSITIVE_INFINITY) return []
     const from = this.#rowAtOrAfter(this.#dirtySince)
     this.#dirtySince = Number.POSITIVE_INFINITY
-    return Array.from({ length: this.#end - from }, (_, offset) => readRow(this.#columns, from + offset))
+    return this.#unstored.handOver(this.#rows(from))
   }
 
-  /** Takes the candles that a slower tier kept, ascending, in place of all it has. */
-  restore(candles: readonly Candle[]): void {
+  /** Takes the candles that a slower tier kept, ascending, in place of all it has. `all`: it kept no others. */
+  restore(candles: readonly Candle[], all = false): void {
+    this.holdsAll = all
     this.#write(candles)
     this.#through = Math.max(NO_ID, ...candles.map(({ lastId }) => lastId ?? NO_ID))
   }
@@ -129,34 +171,55 @@ export class CandleWindow {
   /**
    * Takes the source's finished candles for what ended at or before `until`, and forgets what ends later: that is about
    * to be composed and folded anew. A held candle that says the same stays as it is; one that was final and says
-   * something else is revised. Returns the candles that are new.
+   * something else is revised. Ticks after `missedSince` (Unix ms) were missed: where the source's candles do not reach
+   * back to there, what comes before them is let go, for nothing would tell of the break. Returns the candles that are
+   * new.
    */
-  takeFinished(candles: readonly Candle[], until: number): readonly Candle[] {
+  takeFinished(candles: readonly Candle[], until: number, missedSince = Number.POSITIVE_INFINITY): readonly Candle[] {
     // Where it has none finished, open ones are composed: of those that ended last, and of the running one.
     const composed = TIMEFRAME_MS[this.timeframe] > TIMEFRAME_MS['1m'] ? this.startOf(this.startOf(until) - 1) : until
     const since = candles[0]?.time ?? composed
-    this.#sourceSince = since
+    this.sourceSince = since
+    if (this.startOf(missedSince) < since) this.#letGo(since, this.startOf(missedSince))
     const held = this.last(this.length).filter(
       // An unfinished one that the source does not have at all was never told right.
       ({ time, final }) => bucketEnd(this.timeframe, time) <= until && (final || time < since),
     )
-    const rows = new Map(held.map((candle) => [candle.time, candle]))
-    const taken = candles.flatMap((candle) => {
-      const before = rows.get(candle.time)
-      if (before?.final && saysTheSame(before, candle)) return []
-      return [before?.final ? { ...candle, revision: before.revision + 1 } : candle]
-    })
-    for (const candle of taken) rows.set(candle.time, candle)
-    this.#write([...rows.values()].sort((a, b) => a.time - b.time))
+    this.#forget(until)
+    const revised = 1 + Math.max(0, ...held.map(({ revision }) => revision), ...this.#forgotten.values())
+    const { rows, taken } = takeInPlace(held, candles, revised, (time) => this.#isOver(time))
+    this.#write(rows)
     this.#through = NO_ID
+    this.#unstored.take(taken)
     return taken
+  }
+
+  /** Lets go of what began before `since`; from `missing` on it lacks ticks, and is not worth to be stored. */
+  #letGo(since: number, missing: number): void {
+    this.behind++
+    this.holdsAll = false
+    for (; this.length > 0 && this.#columns.time[this.#start]! < since; this.#start++) {
+      if (this.#columns.time[this.#start]! < missing) this.#leave(this.#start)
+    }
+  }
+
+  /** A row leaves: it is stored all the same, when nobody has taken it as it is. */
+  #leave(row: number): void {
+    this.holdsAll = false
+    const { time, final } = this.#columns
+    if (time[row]! >= this.#dirtySince || final[row] === OPEN) this.#unstored.leave(readRow(this.#columns, row))
   }
 
   /** Makes these its rows, the newest of them if they are too many. */
   #write(candles: readonly Candle[]): void {
+    this.behind++
+    this.holdsAll &&= candles.length <= this.#capacity
     this.#start = 0
     this.#end = 0
     const piece = emptyPiece()
+    for (const candle of candles.slice(0, -this.#capacity)) {
+      if (!candle.final || candle.time >= this.#dirtySince) this.#unstored.leave(candle)
+    }
     for (const candle of candles.slice(-this.#capacity)) {
       this.#makeRoom()
       loadCandle(piece, candle, this.#steps)
@@ -164,6 +227,29 @@ export class CandleWindow {
       this.#columns.final[this.#end] = candle.final ? (candle.firstId === null ? WHOLE : FINAL) : OPEN
       this.#columns.revision[this.#end++] = candle.revision
     }
+  }
+
+  /** Keeps the revisions of final candles that end after `until`. */
+  #forget(until: number): void {
+    const { time, final, revision } = this.#columns
+    for (let row = this.#end - 1; row >= this.#start && bucketEnd(this.timeframe, time[row]!) > until; row--) {
+      if (final[row] !== OPEN) this.#forgotten.set(time[row]!, revision[row]!)
+    }
+  }
+
+  /** What is known of this bucket elsewhere is that it was over: without a trade, or with a candle that is forgotten. */
+  #isOver(start: number): boolean {
+    return bucketEnd(this.timeframe, start) <= this.#closedUntil || this.#forgotten.has(start)
+  }
+
+  /** Begins a candle. Where its bucket is over it is a revision: of the one that was told, or of the close before it. */
+  #startRow(row: number, start: number, piece: Piece): void {
+    startRow(this.#columns, row, start, piece)
+    if (!this.#isOver(start)) return
+    const carried = row > this.#start ? this.#columns.revision[row - 1]! : 0
+    this.#columns.final[row] = FINAL
+    this.#columns.revision[row] = 1 + Math.max(carried, this.#forgotten.get(start) ?? 0)
+    this.#forgotten.delete(start)
   }
 
   #foldAt(row: number, piece: Piece): void {
@@ -183,26 +269,25 @@ export class CandleWindow {
       const at = this.#rowAtOrAfter(start)
       copyRows(this.#columns, at, this.#end, this.#columns, at + 1)
       this.#end++
-      startRow(this.#columns, at, start, piece)
-      this.#columns.final[at] = this.#columns.final[at + 1] === OPEN ? OPEN : FINAL
+      this.#startRow(at, start, piece)
+      if (this.#columns.final[at + 1] !== OPEN) this.#columns.final[at] = FINAL
     }
   }
 
-  /** The first row whose time is at or after `time`; `end` when there is none. */
+  #rows(from: number): Candle[] {
+    return Array.from({ length: this.#end - from }, (_, offset) => readRow(this.#columns, from + offset))
+  }
+
   #rowAtOrAfter(time: number): number {
-    let low = this.#start
-    let high = this.#end
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#columns.time[middle]! < time) low = middle + 1
-      else high = middle
-    }
-    return low
+    return rowAtOrAfter(this.#columns, this.#start, this.#end, time)
   }
 
-  /** Makes sure that row `end` exists and that at most `capacity` rows stay once it is taken. */
+  /**
+   * Makes sure that row `end` exists and that at most `capacity` rows stay once it is taken. A catch-up folds more buckets
+   * than that before anybody takes them: what leaves is to be stored all the same.
+   */
   #makeRoom(): void {
-    if (this.length >= this.#capacity) this.#start = this.#end - this.#capacity + 1
+    while (this.length >= this.#capacity) this.#leave(this.#start++)
     if (this.#end < this.#allocated) return
     const rows = Math.min(Math.max(this.length * 2, FIRST_ROWS), this.#capacity * 2)
     const columns = rows > this.#allocated ? allocateColumns(rows) : this.#columns
@@ -212,10 +297,4 @@ export class CandleWindow {
     this.#end -= this.#start
     this.#start = 0
   }
-}
-
-const NUMBERS = ['open', 'high', 'low', 'close', 'volume', 'quoteVolume', 'buyVolume', 'trades'] as const
-
-function saysTheSame(a: Candle, b: Candle): boolean {
-  return NUMBERS.every((name) => a[name] === b[name])
 }

@@ -27,3 +27,19 @@ export type OhlcvRow = readonly [number, number, number, number, number, number]
 export function toOhlcvRow({ time, open, high, low, close, volume }: Candle): OhlcvRow {
   return [time, open, high, low, close, volume]
 }
+
+/** What a candle says of its bucket, beside where it comes from and what became of it. */
+export const CANDLE_NUMBERS = [
+  'open',
+  'high',
+  'low',
+  'close',
+  'volume',
+  'quoteVolume',
+  'buyVolume',
+  'trades',
+] as const satisfies readonly (keyof Candle)[]
+
+export function saysTheSame(a: Candle, b: Candle): boolean {
+  return CANDLE_NUMBERS.every((name) => a[name] === b[name])
+}

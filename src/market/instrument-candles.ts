@@ -42,9 +42,19 @@ export class InstrumentCandles {
     this.#windowByTimeframe = new Map(this.#windows.map((window) => [window.timeframe, window]))
   }
 
+  /** Buckets that ended at or before it (Unix ms) are over, with a candle or without; -Infinity before the first close. */
+  get closedUntil(): number {
+    return this.#closedUntil
+  }
+
   window(timeframe: Timeframe): CandleWindow {
     this.#settle()
     return this.#windowByTimeframe.get(timeframe)!
+  }
+
+  /** A slower tier has this candle, for `sure` or perhaps. */
+  stored(timeframe: Timeframe, candle: Candle, sure: boolean): void {
+    this.#windowByTimeframe.get(timeframe)!.stored(candle, sure)
   }
 
   windows(): readonly CandleWindow[] {
@@ -77,16 +87,21 @@ export class InstrumentCandles {
     this.#foldPiece(this.#piece, tick.time)
   }
 
+  /** Up to here the candles hold every tick of the source, those that the stream has not got included; -1: unknown. */
+  get wholeId(): Cursor {
+    return this.#wholeThrough
+  }
+
   /** Says that the candles hold every tick of the source up to `id`, those that the stream has not got included. */
   wholeThrough(id: Cursor): void {
     this.#wholeThrough = id
     for (const window of this.windows()) window.closeAll(this.#heldUntil)
   }
 
-  /** Takes the candles that a slower tier kept. */
-  restore(timeframe: Timeframe, candles: readonly Candle[]): void {
+  /** Takes the candles that a slower tier kept. `all`: it kept no others. */
+  restore(timeframe: Timeframe, candles: readonly Candle[], all = false): void {
     const window = this.window(timeframe)
-    window.restore(candles)
+    window.restore(candles, all)
     this.#through = Math.max(this.#through, window.restoredThrough ?? -1)
   }
 
@@ -98,17 +113,18 @@ export class InstrumentCandles {
 
   /**
    * Makes the candles up to `until`, a full minute, those of the source: finished ones whole, open ones composed. From
-   * here on only ticks that happen at `until` or later are folded: the source's candles hold all the others. Returns
-   * the finished candles that are new.
+   * here on only ticks that happen at `until` or later are folded: the source's candles hold all the others.
+   * `missedSince`: when the last tick happened before some were missed, if any were (Unix ms). Returns the finished
+   * candles that are new.
    */
-  takeSource(candles: SourceCandles, until: number): readonly TakenCandle[] {
+  takeSource(candles: SourceCandles, until: number, missedSince?: number): readonly TakenCandle[] {
     const taken: TakenCandle[] = []
     for (const window of this.windows()) {
       const { timeframe } = window
       const finished = (candles.get(timeframe) ?? []).filter(
         ({ time, final }) => final && bucketEnd(timeframe, time) <= until,
       )
-      for (const candle of window.takeFinished(finished, until)) taken.push({ timeframe, candle })
+      for (const candle of window.takeFinished(finished, until, missedSince)) taken.push({ timeframe, candle })
       for (const piece of openPieces(window.last(1)[0]?.time, timeframe, until, candles)) {
         loadCandle(this.#piece, piece, this.#instrument)
         window.fold(piece.time, this.#piece)

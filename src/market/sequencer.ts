@@ -16,10 +16,24 @@ export interface SequencerPorts {
   readonly onLeftOut: (hole: Hole) => void
   /** A tick that the stream already has. */
   readonly onDouble: (tick: Tick) => void
+  /** MAX_HELD_TICKS of this symbol wait. When no place is made for more, the older half leaves. */
+  readonly onFull: (symbol: string) => void
+  /** Stamps the ticks that wait (ms, never back). */
+  readonly now: () => number
 }
 
-/** At most this many ticks of a symbol wait for a hole; past it they are dropped and read again from the source. */
+/** At most this many ticks of a symbol wait; what leaves past it is read again from the source with the hole before it. */
 export const MAX_HELD_TICKS = 10_000
+
+/** Where a stream stands. */
+export interface Position {
+  /** The newest id in the row; null when there is none. */
+  readonly last: Cursor | null
+  /** The oldest id that waits behind it; undefined when none does. */
+  readonly waiting: Cursor | undefined
+  /** Since when a tick has been waiting (Unix ms). */
+  readonly since: number | undefined
+}
 
 /**
  * Puts the ticks of every symbol in a row: the one place where `prev` is set, where doubles stop and holes show.
@@ -38,8 +52,8 @@ export class Sequencer {
   /** Takes a tick as it came from the source. */
   accept(tick: Tick): void {
     const row = this.#row(tick.symbol)
-    if (row.held !== undefined) hold(row.held, tick)
-    else this.#place(row, tick)
+    if (row.held === undefined) this.#place(row, tick)
+    else this.#hold(row.held, tick)
   }
 
   /**
@@ -53,7 +67,7 @@ export class Sequencer {
     if (this.#jumps(row, tick)) this.#ports.onLeftOut({ symbol: tick.symbol, from: last! + 1, to: tick.id - 1 })
     const waiting = row.held?.get(tick.id)
     row.held?.delete(tick.id)
-    this.#pass(row, waiting ?? tick, waiting === undefined)
+    this.#pass(row, waiting?.tick ?? tick, waiting === undefined)
   }
 
   /**
@@ -66,12 +80,20 @@ export class Sequencer {
     row.skipTo = next
   }
 
-  /** The newest id in the row, and the oldest one waiting behind it; undefined when none waits. */
-  position(symbol: string): { readonly last: Cursor | null; readonly waiting: Cursor | undefined } {
+  /** The newest id in the row; null when there is none. Costs nothing, unlike `position`, which looks at all that wait. */
+  last(symbol: string): Cursor | null {
+    return this.#row(symbol).last
+  }
+
+  position(symbol: string): Position {
     const { last, held } = this.#row(symbol)
     let waiting: Cursor | undefined
-    for (const id of held?.keys() ?? []) if (waiting === undefined || id < waiting) waiting = id
-    return { last, waiting }
+    let since: number | undefined
+    for (const [id, { since: heldAt }] of held ?? []) {
+      if (waiting === undefined || id < waiting) waiting = id
+      if (since === undefined || heldAt < since) since = heldAt
+    }
+    return { last, waiting, since }
   }
 
   /** Makes the next ticks wait: some may have been missed, and the source is about to be asked. */
@@ -82,10 +104,14 @@ export class Sequencer {
   /** Lets the waiting ticks through up to the next hole, if there is one. True when none waits any more. */
   release(symbol: string): boolean {
     const row = this.#row(symbol)
-    const waiting = [...(row.held?.values() ?? [])].sort((a, b) => a.id - b.id)
+    const waiting = [...(row.held?.values() ?? [])].sort((a, b) => a.tick.id - b.tick.id)
     row.held = undefined
-    for (const tick of waiting) this.accept(tick)
-    return row.held === undefined
+    for (const held of waiting) {
+      const behind = this.#row(symbol).held
+      if (behind === undefined) this.#place(row, held.tick, held.since)
+      else behind.set(held.tick.id, held)
+    }
+    return this.#row(symbol).held === undefined
   }
 
   /** Gives the hole up: the oldest waiting tick is next. The ids between are returned; undefined when none waits. */
@@ -96,16 +122,23 @@ export class Sequencer {
     return { symbol, from: last + 1, to: waiting - 1 }
   }
 
-  #place(row: Row, tick: Tick): void {
+  #place(row: Row, tick: Tick, since?: number): void {
     const { last } = row
     if (last !== null && tick.id <= last) {
       this.#ports.onDouble(tick)
     } else if (this.#jumps(row, tick)) {
-      row.held = new Map([[tick.id, tick]])
+      row.held = new Map([[tick.id, { tick, since: since ?? this.#ports.now() }]])
       this.#ports.onHole({ symbol: tick.symbol, from: last! + 1, to: tick.id - 1 })
     } else {
       this.#pass(row, tick, false)
     }
+  }
+
+  #hold(held: Map<Cursor, Held>, tick: Tick): void {
+    if (held.size >= MAX_HELD_TICKS) dropOlderHalf(held)
+    // A double keeps the place of the first.
+    if (!held.has(tick.id)) held.set(tick.id, { tick, since: this.#ports.now() })
+    if (held.size === MAX_HELD_TICKS) this.#ports.onFull(tick.symbol)
   }
 
   #jumps({ last, skipTo }: Row, { id }: Tick): boolean {
@@ -132,16 +165,18 @@ export class Sequencer {
 interface Row {
   last: Cursor | null
   /** Ticks that wait, by id; undefined while the stream runs. */
-  held: Map<Cursor, Tick> | undefined
+  held: Map<Cursor, Held> | undefined
   /** A hole before this id was given up. */
   skipTo: Cursor | undefined
 }
 
-function hold(held: Map<Cursor, Tick>, tick: Tick): void {
-  if (held.size >= MAX_HELD_TICKS) {
-    // The older half leaves: the hole before those that stay grows, and is filled by id all the same.
-    const ids = [...held.keys()].sort((a, b) => a - b)
-    for (const id of ids.slice(0, MAX_HELD_TICKS / 2)) held.delete(id)
-  }
-  held.set(tick.id, tick)
+interface Held {
+  readonly tick: Tick
+  readonly since: number
+}
+
+/** The hole before those that stay grows, and is filled by id all the same. */
+function dropOlderHalf(held: Map<Cursor, Held>): void {
+  const ids = [...held.keys()].sort((a, b) => a - b)
+  for (const id of ids.slice(0, MAX_HELD_TICKS / 2)) held.delete(id)
 }
