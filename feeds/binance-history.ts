@@ -1,15 +1,19 @@
 // https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints
 import { z } from 'zod'
 import { GatewayError } from '../src/base/errors.ts'
-import type { Feed } from '../src/feed.ts'
+import type { Feed, Pace } from '../src/feed.ts'
 import type { Candle } from '../src/market/candle.ts'
 import type { Instrument } from '../src/market/instrument.ts'
 import type { Cursor, Tick } from '../src/market/tick.ts'
 import type { Timeframe } from '../src/market/timeframe.ts'
-import type { AggTradesQuery, BinanceClient, CandlesQuery } from './binance-client.ts'
+import type { AggTradesQuery, CandlesQuery } from './binance-api.ts'
+import type { BinanceClient, Question } from './binance-client.ts'
 
 /** The part of the feed that looks back. */
 export type BinanceHistory = Required<Pick<Feed<string>, 'newest' | 'trades' | 'candles'>>
+
+/** A question as the one who has it may ask it: until it is given up, at its pace. */
+type Ask = <T>(question: Question, schema: z.ZodType<T>) => Promise<T>
 
 /** The most rows Binance gives at once. */
 const PAGE_ROWS = 1_000
@@ -33,16 +37,20 @@ const INTERVALS: Readonly<Record<Timeframe, string>> = {
 }
 
 export function createBinanceHistory(client: BinanceClient, now: () => number): BinanceHistory {
-  const exchangeTime = createExchangeClock(client)
+  const exchangeTime = createExchangeClock()
+  const asker =
+    (signal: AbortSignal, pace?: Pace): Ask =>
+    (question, schema) =>
+      client.ask(question, schema, signal, pace)
   return {
     async newest(instrument, signal) {
-      const page = await askTrades(client, { symbol: instrument.sourceSymbol, limit: 1 }, signal)
+      const page = await askTrades(asker(signal), { symbol: instrument.sourceSymbol, limit: 1 })
       return toTicks(page, instrument, now()).at(-1)
     },
 
-    async *trades(instrument, start, signal) {
+    async *trades(instrument, start, signal, pace) {
       try {
-        for await (const page of tradePages(client, instrument.sourceSymbol, start, signal)) {
+        for await (const page of tradePages(asker(signal, pace), instrument.sourceSymbol, start)) {
           const ticks = toTicks(page, instrument, now())
           if (ticks.length > 0) yield ticks
         }
@@ -52,10 +60,11 @@ export function createBinanceHistory(client: BinanceClient, now: () => number): 
       }
     },
 
-    async candles({ sourceSymbol }, timeframe, range, signal) {
+    async candles({ sourceSymbol }, timeframe, range, signal, pace) {
+      const ask = asker(signal, pace)
       // Asked before the klines: what has ended by this time has ended in their answer too.
-      const time = await exchangeTime(signal)
-      const klines = await askKlines(client, { symbol: sourceSymbol, interval: INTERVALS[timeframe] }, range, signal)
+      const time = await exchangeTime(ask)
+      const klines = await askKlines(ask, { symbol: sourceSymbol, interval: INTERVALS[timeframe] }, range)
       // Binance fills a quiet bucket with the last price; a candle without a trade is none of ours.
       return klines.filter(({ trades }) => trades > 0).map((kline) => toCandle(kline, time))
     },
@@ -63,31 +72,30 @@ export function createBinanceHistory(client: BinanceClient, now: () => number): 
 }
 
 async function* tradePages(
-  client: BinanceClient,
+  ask: Ask,
   symbol: string,
   start: { readonly after: Cursor } | { readonly from: number },
-  signal: AbortSignal,
 ): AsyncGenerator<readonly BinanceTrade[]> {
-  let fromId = 'after' in start ? start.after + 1 : await firstIdFrom(client, symbol, start.from, signal)
+  let fromId = 'after' in start ? start.after + 1 : await firstIdFrom(ask, symbol, start.from)
   while (fromId !== undefined) {
-    const page = await askTrades(client, { symbol, limit: PAGE_ROWS, fromId }, signal)
+    const page = await askTrades(ask, { symbol, limit: PAGE_ROWS, fromId })
     if (page.length > 0) yield page
     fromId = page.length < PAGE_ROWS ? undefined : page.at(-1)!.aggId + 1
   }
 }
 
 /** The id of the first trade at or after `from` (Unix ms). */
-async function firstIdFrom(client: BinanceClient, symbol: string, from: number, signal: AbortSignal) {
-  const [first] = await askTrades(client, { symbol, limit: 1, startTime: from }, signal)
+async function firstIdFrom(ask: Ask, symbol: string, from: number) {
+  const [first] = await askTrades(ask, { symbol, limit: 1, startTime: from })
   if (first) return first.aggId
-  const [newest] = await askTrades(client, { symbol, limit: 1 }, signal)
+  const [newest] = await askTrades(ask, { symbol, limit: 1 })
   if (!newest || newest.timestamp < from) return undefined
   // Binance looks no further than an hour from startTime when it was quiet for longer, so the id is found by halving.
   let low = 0
   let high = newest.aggId
   while (low < high) {
     const middle = Math.floor((low + high) / 2)
-    const [trade] = await askTrades(client, { symbol, limit: 1, fromId: middle }, signal)
+    const [trade] = await askTrades(ask, { symbol, limit: 1, fromId: middle })
     if (trade && trade.timestamp >= from) high = middle
     else low = middle + 1
   }
@@ -95,8 +103,9 @@ async function firstIdFrom(client: BinanceClient, symbol: string, from: number, 
 }
 
 /** @throws GatewayError feed_broken when ids do not rise from the one that was asked for: we would go in circles. */
-async function askTrades(client: BinanceClient, query: AggTradesQuery, signal: AbortSignal) {
-  const page = await client.ask({ name: 'aggTrades', call: (api) => api.aggTrades(query) }, BinanceTrades, signal)
+async function askTrades(ask: Ask, query: AggTradesQuery) {
+  const question: Question = { name: 'aggTrades', weight: 4, call: (api) => api.aggTrades(query) }
+  const page = await ask(question, BinanceTrades)
   let least = query.fromId ?? 0
   for (const { aggId } of page) {
     if (aggId < least) throw new GatewayError('feed_broken', `ids of aggTrades must rise from ${least}, was ${aggId}`)
@@ -125,12 +134,12 @@ function toTicks(page: readonly BinanceTrade[], { symbol }: Instrument, received
  * The exchange's clock, which a simulated exchange keeps on another day than ours. An answer is used again as it was:
  * too early by a moment calls a candle open that is final, too late would do worse.
  */
-function createExchangeClock(client: BinanceClient): (signal: AbortSignal) => Promise<number> {
+function createExchangeClock(): (ask: Ask) => Promise<number> {
   let known: { readonly time: number; readonly askedAt: number } | undefined
-  return async (signal) => {
+  return async (ask) => {
     if (known && performance.now() - known.askedAt < CLOCK_SERVES_MS) return known.time
     const askedAt = performance.now()
-    const time = await client.ask({ name: 'time', call: (api) => api.time() }, UnixMs, signal)
+    const time = await ask({ name: 'time', weight: 1, call: (api) => api.time() }, UnixMs)
     known = { time, askedAt }
     return time
   }
@@ -138,16 +147,15 @@ function createExchangeClock(client: BinanceClient): (signal: AbortSignal) => Pr
 
 /** Pages backwards from the newest, or from the one before `before`. Ascending. */
 async function askKlines(
-  client: BinanceClient,
+  ask: Ask,
   query: Pick<CandlesQuery, 'symbol' | 'interval'>,
   { before, limit }: { readonly before?: number; readonly limit: number },
-  signal: AbortSignal,
 ): Promise<readonly BinanceKline[]> {
   const pages: (readonly BinanceKline[])[] = []
   let end = before === undefined ? {} : { endTime: before - 1 }
   for (let missing = limit; missing > 0; ) {
     const asked: CandlesQuery = { ...query, ...end, limit: Math.min(missing, PAGE_ROWS) }
-    const page = await client.ask({ name: 'klines', call: (api) => api.candles(asked) }, BinanceKlines, signal)
+    const page = await ask({ name: 'klines', weight: 2, call: (api) => api.candles(asked) }, BinanceKlines)
     pages.unshift(page)
     const oldest = page[0]
     if (page.length < asked.limit || oldest === undefined) break

@@ -1,14 +1,26 @@
 // https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams
 import { WebSocket } from 'ws'
 import { GatewayError } from '../src/base/errors.ts'
-import type { BinanceTimeouts } from './binance.ts'
+import { BinanceOutbox } from './binance-outbox.ts'
 
-/** Called from the socket's own callbacks: they MUST NOT throw. After `failed` and after `close()` none is called. */
+export interface SocketTimeouts {
+  /** Longest wait for the socket to open, and for each SUBSCRIBE to be acknowledged. */
+  readonly connectMs: number
+  readonly pingMs: number
+  /** Longest time without a frame, a ping or a pong before the peer counts as dead. */
+  readonly silenceMs: number
+}
+
+/** Called from the socket's own callbacks: they MUST NOT throw. After `failed`, `close()` and `leave()` none is called. */
 export interface BinanceSocketHandlers {
   /** Open, and every SUBSCRIBE acknowledged. */
   ready(): void
+  /** A ping or a pong: the peer lives. */
+  heard(): void
   /** Every frame's text, acknowledgements among them. */
   message(text: string): void
+  /** The source will close this socket soon, in some minutes; it goes on until then. */
+  leaving(): void
   /** The socket is gone. */
   failed(error: GatewayError): void
 }
@@ -21,8 +33,8 @@ const STREAMS_PER_SUBSCRIBE = 200
 /** By a part of the silence may it be noticed late: 55 s become 58 s at most. */
 const LOOKS_PER_SILENCE = 20
 
-/** Binance cuts a client that sends more than 5 messages a second, pings and pongs among them. */
-const BETWEEN_SUBSCRIBES_MS = 250
+/** Longest wait for the answer to our close frame. */
+const CLOSE_MS = 1_000
 
 /** An aggTrade frame has 250 bytes; what is longer than this is not from Binance. */
 const MAX_FRAME_BYTES = 1 << 20
@@ -34,11 +46,11 @@ const MAX_FRAME_BYTES = 1 << 20
 export class BinanceSocket {
   readonly #socket: WebSocket
   readonly #handlers: BinanceSocketHandlers
-  readonly #timeouts: BinanceTimeouts
+  readonly #timeouts: SocketTimeouts
   /** SUBSCRIBE messages not yet acknowledged, in the order of their ids from 1; only the first is under way. */
   readonly #subscribes: string[]
   readonly #deadline: NodeJS.Timeout
-  #nextSubscribe: NodeJS.Timeout | undefined
+  readonly #outbox: BinanceOutbox
   #pings: NodeJS.Timeout | undefined
   #silence: NodeJS.Timeout | undefined
   #listening: NodeJS.Timeout | undefined
@@ -49,7 +61,7 @@ export class BinanceSocket {
   constructor(
     streamUrl: string,
     streams: readonly string[],
-    timeouts: BinanceTimeouts,
+    timeouts: SocketTimeouts,
     handlers: BinanceSocketHandlers,
   ) {
     const inUrl = streams.length <= STREAMS_IN_URL
@@ -58,13 +70,16 @@ export class BinanceSocket {
     this.#timeouts = timeouts
     const url = `${streamUrl.replace(/\/+$/, '')}/stream${inUrl ? `?streams=${streams.join('/')}` : ''}`
     // What is no UTF-8 is no JSON that means anything to us either: checking every frame twice is not worth its time.
-    const options = { perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES, skipUTF8Validation: true }
+    const reading = { perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES, skipUTF8Validation: true }
+    // Pongs are counted with the rest of what we send: see the outbox.
+    const options = { ...reading, autoPong: false, closeTimeout: CLOSE_MS }
     this.#socket = new WebSocket(url, options)
+    this.#outbox = new BinanceOutbox(this.#socket)
     this.#socket
       .on('open', () => this.#opened())
       .on('message', (data) => this.#received(String(data)))
-      .on('ping', () => this.#silence?.refresh())
-      .on('pong', () => this.#silence?.refresh())
+      .on('ping', (data) => this.#pinged(data))
+      .on('pong', () => this.#answered())
       .on('error', (error: NodeJS.ErrnoException) =>
         this.#fail(`must be reachable, was: ${error.message || error.code}`),
       )
@@ -72,16 +87,25 @@ export class BinanceSocket {
     this.#deadline = this.#startDeadline()
   }
 
-  /** Cuts the connection at once and stops every timer; safe to call twice. */
+  /** Cuts the connection at once and stops every timer; safe to call twice, and after `leave()`. */
   close(): void {
-    if (this.#ended) return
+    this.#end()
+    this.#socket.terminate()
+  }
+
+  /** Says goodbye with a close frame; what still comes is not read. */
+  leave(): void {
+    this.#end()
+    this.#socket.close(1000)
+  }
+
+  #end(): void {
     this.#ended = true
     clearTimeout(this.#deadline)
-    clearTimeout(this.#nextSubscribe)
     clearInterval(this.#pings)
     clearTimeout(this.#silence)
     clearInterval(this.#listening)
-    this.#socket.terminate()
+    this.#outbox.close()
   }
 
   #fail(what: string): void {
@@ -98,7 +122,7 @@ export class BinanceSocket {
   #opened(): void {
     if (this.#ended) return
     const { pingMs, silenceMs } = this.#timeouts
-    this.#pings = setInterval(() => this.#socket.ping(), pingMs)
+    this.#pings = setInterval(() => this.#outbox.ping(), pingMs)
     this.#silence = setTimeout(() => this.#fail(`must be alive, was silent for ${silenceMs / 1_000} s`), silenceMs)
     this.#listening = setInterval(() => this.#listen(), silenceMs / LOOKS_PER_SILENCE)
     this.#subscribeOrReady()
@@ -117,8 +141,20 @@ export class BinanceSocket {
       this.#handlers.ready()
     } else {
       this.#deadline.refresh()
-      this.#socket.send(subscribe)
+      this.#outbox.send(subscribe)
     }
+  }
+
+  #answered(): void {
+    if (this.#ended) return
+    this.#silence?.refresh()
+    this.#handlers.heard()
+  }
+
+  #pinged(data: Buffer): void {
+    if (this.#ended) return
+    this.#answered()
+    this.#outbox.pong(data)
   }
 
   #received(text: string): void {
@@ -133,13 +169,11 @@ export class BinanceSocket {
   #control(text: string): void {
     const frame = readControl(text)
     if (frame.event === 'serverShutdown') {
-      // Here the next connection will be opened before this one is let go.
-      this.#fail('must stay open, but the source announced a shutdown')
+      this.#handlers.leaving()
     } else if (frame.refusal !== undefined && this.#subscribes.length > 0) {
       this.#fail(`must be subscribed, was refused: ${frame.refusal}`)
     } else if (frame.acknowledged && this.#subscribes.shift() !== undefined) {
-      if (this.#subscribes.length === 0) this.#subscribeOrReady()
-      else this.#nextSubscribe = setTimeout(() => this.#subscribeOrReady(), BETWEEN_SUBSCRIBES_MS)
+      this.#subscribeOrReady()
     }
   }
 }

@@ -40,9 +40,12 @@ async function askListed(
   signal: AbortSignal,
 ): Promise<readonly BinanceSymbol[]> {
   const symbols = JSON.stringify(venueSymbols)
-  const question: Question = { name: 'exchangeInfo', call: (api) => api.exchangeInfo({ symbols }) }
+  const question: Question = { name: 'exchangeInfo', weight: 20, call: (api) => api.exchangeInfo({ symbols }) }
   try {
-    return (await client.ask(question, ExchangeInfo, signal)).symbols
+    const { rateLimits, symbols: listed } = await client.ask(question, ExchangeInfo, signal)
+    const weight = rateLimits.find(isWeightAMinute)
+    if (weight !== undefined) client.limitWeight(weight.limit)
+    return listed
   } catch (error) {
     if (!isGatewayError(error, 'feed_refused')) throw error
     if (venueSymbols.length === 1) return []
@@ -74,6 +77,10 @@ function judge(
   }
 }
 
+function isWeightAMinute({ rateLimitType, interval, intervalNum }: RateLimit): boolean {
+  return rateLimitType === 'REQUEST_WEIGHT' && interval === 'MINUTE' && intervalNum === 1
+}
+
 /** `0.01000000` has 2, `1.00000000` has 0. */
 function digitsOf(step: string | undefined): number {
   if (step === undefined || Number(step) === 0) return DEFAULT_DIGITS
@@ -94,4 +101,12 @@ const BinanceSymbol = z.object({
 })
 type BinanceSymbol = z.infer<typeof BinanceSymbol>
 
-const ExchangeInfo = z.object({ symbols: z.array(BinanceSymbol) })
+const RateLimit = z.object({
+  rateLimitType: z.string(),
+  interval: z.string(),
+  intervalNum: z.int().positive(),
+  limit: z.int().positive(),
+})
+type RateLimit = z.infer<typeof RateLimit>
+
+const ExchangeInfo = z.object({ rateLimits: z.array(RateLimit).default([]), symbols: z.array(BinanceSymbol) })

@@ -7,6 +7,8 @@ export interface FeedConfig {
   readonly cryptoSymbols: readonly SymbolMapping[]
   readonly binanceStreamUrl: string
   readonly binanceRestUrl: string
+  /** What a feed must know after a restart is kept there, in files that begin with its name. */
+  readonly dataDir: string
 }
 
 /** One source: how its feed is made. A feed without symbols is switched off. */
@@ -19,7 +21,7 @@ export interface FeedDefinition {
 export const FEEDS: readonly FeedDefinition[] = [
   {
     name: 'binance',
-    create: ({ cryptoSymbols: symbols, binanceStreamUrl: streamUrl, binanceRestUrl: restUrl }) =>
-      createBinanceFeed({ symbols, streamUrl, restUrl }),
+    create: ({ cryptoSymbols: symbols, binanceStreamUrl: streamUrl, binanceRestUrl: restUrl, dataDir }) =>
+      createBinanceFeed({ symbols, streamUrl, restUrl, dataDir }),
   },
 ]
