@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeError, GatewayError } from '../base/errors.ts'
-import { codeOf } from './sqlstate.ts'
+import { codeOf } from './database/sqlstate.ts'
 
 export interface DataDirLock {
   /** Removes the lock file; safe to call twice. */
@@ -15,6 +15,8 @@ interface Holder {
   readonly pid: number
   /** From /proc, in clock ticks since boot; null where there is no /proc. */
   readonly startTime: string | null
+  /** Where it answers over HTTP, if it does. */
+  readonly url?: string | undefined
 }
 
 /** The file in a data directory that says who holds it. */
@@ -26,14 +28,14 @@ const START_TIME_FIELD = 22 - 4
 
 /**
  * Makes `directory` if it is not there and takes its lock: one process at a time. The lock of a process that is gone
- * is taken over.
+ * is taken over. `url`: where commands beside this process find it.
  *
  * @throws GatewayError data_dir_locked naming the process that runs there; config_invalid when nothing can be written
  * there.
  */
-export async function lockDataDir(directory: string): Promise<DataDirLock> {
+export async function lockDataDir(directory: string, url?: string): Promise<DataDirLock> {
   const file = join(directory, LOCK_FILE)
-  const self: Holder = { pid: process.pid, startTime: (await startTimeOf(process.pid)) ?? null }
+  const self: Holder = { pid: process.pid, startTime: (await startTimeOf(process.pid)) ?? null, url }
   const text = `${JSON.stringify(self)}\n`
   try {
     await mkdir(directory, { recursive: true })
@@ -48,6 +50,13 @@ export async function lockDataDir(directory: string): Promise<DataDirLock> {
       if ((await read(file)) === text) await rm(file, { force: true })
     },
   }
+}
+
+/** The living process that holds the lock of `directory`; undefined: none. */
+export async function holderOf(directory: string): Promise<Pick<Holder, 'pid' | 'url'> | undefined> {
+  const found = await read(join(directory, LOCK_FILE))
+  const holder = found === undefined ? undefined : parse(found)
+  return holder !== undefined && (await isRunning(holder)) ? holder : undefined
 }
 
 async function take(directory: string, file: string, text: string): Promise<void> {
@@ -127,8 +136,8 @@ async function startTimeOf(pid: number): Promise<string | null | undefined> {
 
 function parse(text: string): Holder | undefined {
   try {
-    const { pid, startTime } = JSON.parse(text) as Partial<Holder>
-    return typeof pid === 'number' && pid > 0 ? { pid, startTime: startTime ?? null } : undefined
+    const { pid, startTime, url } = JSON.parse(text) as Partial<Holder>
+    return typeof pid === 'number' && pid > 0 ? { pid, startTime: startTime ?? null, url } : undefined
   } catch {
     // Half written, or not ours: nobody is named, so only its age counts.
     return undefined

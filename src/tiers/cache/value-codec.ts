@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import type { OhlcvRow } from '../../market/candle.ts'
+import type { CacheKey, KeyKind } from './cache-keys.ts'
+import { VALUE_VERSION } from './values.ts'
+
+const v = z.literal(VALUE_VERSION)
+const id = z.int().nonnegative()
+const date = z.string().regex(/^\d{4}-\d{2}-\d{2}$/)
+
+const price = z
+  .object({
+    ...{ v, symbol: z.string(), id, price: z.number().nullable(), time: z.number(), stale: z.boolean() },
+    ...{ market: z.string().exactOptional(), period: date.exactOptional(), vintage: date.exactOptional() },
+  })
+  // Only an observation of a macro series can lack a value.
+  .refine((value) => value.price !== null || value.period !== undefined)
+
+const candles = z.object({
+  v,
+  cursor: id.nullable(),
+  candles: z.custom<readonly OhlcvRow[]>((rows) => Array.isArray(rows) && areAscending(rows)),
+})
+
+/** What is kept of each kind, as PROTOCOL (Cache keys and lifetimes) has it. */
+const SCHEMAS = {
+  price,
+  prediction: z.object({
+    ...{ v, symbol: z.string(), time: z.number(), horizon: z.string() },
+    ...{ value: z.union([z.number(), z.array(z.number())]), model: z.string(), cursor: id },
+  }),
+  market: z.object({ v, rows: z.array(z.record(z.string(), z.unknown())) }),
+  chart: candles,
+  ws_history: candles,
+} as const satisfies Record<KeyKind, z.ZodType>
+
+/** The text that Redis keeps: `{"v":1,...}`. */
+export function encodeValue<Value>(value: Value): string {
+  return JSON.stringify({ v: VALUE_VERSION, ...value })
+}
+
+/** The value of such a text; undefined if it is of another version, of another kind or symbol, or no JSON at all. */
+export function decodeValue<Value>(key: CacheKey<Value>, text: string): Value | undefined {
+  const parsed = SCHEMAS[key.kind].safeParse(parseJson(text))
+  if (!parsed.success) return undefined
+  const { v: _, ...value } = parsed.data
+  if (key.symbol !== undefined && 'symbol' in value && value.symbol !== key.symbol) return undefined
+  return value as Value
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Somebody else's text under our key: a miss, as everything that is not ours.
+    return undefined
+  }
+}
+
+/** By hand: five hundred rows cost zod as much as the JSON around them. */
+function areAscending(rows: readonly unknown[]): boolean {
+  let last = Number.NEGATIVE_INFINITY
+  for (const row of rows) {
+    if (!Array.isArray(row) || row.length !== 6) return false
+    for (const number of row) if (typeof number !== 'number') return false
+    const time: number = row[0]
+    if (time <= last) return false
+    last = time
+  }
+  return true
+}
