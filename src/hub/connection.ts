@@ -9,6 +9,9 @@ export interface ConnectionLimits {
   readonly congestedBytes: number
 }
 
+/** From here on a piece costs more to copy than to be handed to the system by itself. */
+const LARGE_BYTES = 16 * 1024
+
 /**
  * The sending side of one client: a queue of frames, first in, first out, that the flusher writes to the socket once per
  * turn. The frames are whole and unmasked, so they go past ws straight to the socket that `upgrade` gave; ws itself
@@ -21,6 +24,9 @@ export class Connection implements Flushable {
   readonly #limits: ConnectionLimits
   #pending: Frame[] = []
   #pendingBytes = 0
+  #pendingFrames = 0
+  /** One of what is pending is too large to be copied. */
+  #hasLarge = false
   #waiting: (() => void)[] = []
   #closedWith: CloseReason | undefined
   readonly #onEnd: () => void
@@ -48,9 +54,15 @@ export class Connection implements Flushable {
   /** Queues a frame. */
   send(frame: Frame): void {
     if (this.#ws.readyState !== WebSocket.OPEN) return
-    if (this.#pending.length === 0) this.#flusher.add(this)
-    this.#pending.push(frame)
-    this.#pendingBytes += frame.length
+    this.#pendingFrames += 1
+    this.#queue(frame)
+  }
+
+  /** Queues a frame that is in pieces. */
+  sendPieces(pieces: readonly Buffer[]): void {
+    if (this.#ws.readyState !== WebSocket.OPEN) return
+    this.#pendingFrames += 1
+    for (const piece of pieces) this.#queue(piece)
   }
 
   /** Undefined: there is room for history. Else resolves when there is; one waiter is let through per turn. */
@@ -61,17 +73,20 @@ export class Connection implements Flushable {
   }
 
   flush(merge: (frames: readonly Frame[]) => Buffer): number {
-    const frames = this.#pending
-    if (frames.length === 0 || this.#ws.readyState !== WebSocket.OPEN) return 0
+    const pieces = this.#pending
+    const frames = this.#pendingFrames
+    if (pieces.length === 0 || this.#ws.readyState !== WebSocket.OPEN) return 0
     if (this.#queuedBytes > this.#limits.maxQueuedBytes) {
       this.#drop()
       this.close(CLOSE.tooSlow)
       return 0
     }
+    const hasLarge = this.#hasLarge
     this.#drop()
-    this.#socket.write(merge(frames))
+    if (hasLarge) this.#writeShared(pieces, merge)
+    else this.#socket.write(merge(pieces))
     if (this.#waiting.length > 0) setImmediate(() => this.#admit())
-    return frames.length
+    return frames
   }
 
   /** Sends what is queued and a close frame. ws destroys the socket if the client does not answer it. */
@@ -92,9 +107,32 @@ export class Connection implements Flushable {
     this.#ws.terminate()
   }
 
+  #queue(piece: Buffer): void {
+    if (this.#pending.length === 0) this.#flusher.add(this)
+    this.#pending.push(piece)
+    this.#pendingBytes += piece.length
+    this.#hasLarge ||= piece.length >= LARGE_BYTES
+  }
+
+  /** Writes large pieces as they are, in one call: a thousand clients with the same history hold it once. */
+  #writeShared(pieces: readonly Buffer[], merge: (frames: readonly Frame[]) => Buffer): void {
+    this.#socket.cork()
+    let from = 0
+    for (const [index, piece] of pieces.entries()) {
+      if (piece.length < LARGE_BYTES) continue
+      if (index > from) this.#socket.write(merge(pieces.slice(from, index)))
+      this.#socket.write(piece)
+      from = index + 1
+    }
+    if (from < pieces.length) this.#socket.write(merge(pieces.slice(from)))
+    this.#socket.uncork()
+  }
+
   #drop(): void {
     this.#pending = []
     this.#pendingBytes = 0
+    this.#pendingFrames = 0
+    this.#hasLarge = false
   }
 
   /** One at a time: whoever is let through queues its part before the next one's turn. */

@@ -2,20 +2,26 @@ import type { IncomingMessage, Server } from 'node:http'
 import { hostname } from 'node:os'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import { type Clock, systemClock } from '../base/clock.ts'
 import type { Candle } from '../market/candle.ts'
 import type { Update } from '../market/tick.ts'
 import type { Timeframe } from '../market/timeframe.ts'
 import { CLOSE } from '../wire/close-codes.ts'
+import { type GapNews, gapMessage } from '../wire/gap-message.ts'
 import { PROTOCOL, type ServerMessages } from '../wire/messages.ts'
 import { decodeQuery } from '../wire/query.ts'
 import { Cadence } from './cadence.ts'
+import { CandlePages } from './candles/candle-pages.ts'
 import type { HubContext, HubLog } from './context.ts'
 import { Flusher } from './flusher.ts'
 import { DEFAULT_LIMITS, type HubLimits } from './limits.ts'
 import { isLoopbackAddress, type OriginCheck, sameOriginOrLoopback } from './origin.ts'
+import { PerTurn } from './per-turn.ts'
+import { Replays } from './replay/replays.ts'
 import { Session } from './session.ts'
 import type { HubSource } from './source.ts'
-import { Topics } from './topics.ts'
+import { TickPages } from './ticks/tick-pages.ts'
+import { Topics, type WatchedCandles } from './topics.ts'
 import { openDoor } from './upgrade.ts'
 
 export interface HubOptions {
@@ -29,6 +35,8 @@ export interface HubOptions {
   readonly node?: string
   /** Unix ms. */
   readonly now?: () => number
+  /** What replays are paced by. */
+  readonly clock?: Clock
   readonly allowOrigin?: OriginCheck
 }
 
@@ -49,13 +57,17 @@ export interface Hub {
    * of its own: `publish` sends the newest revision, once per interval.
    */
   candle(symbol: string, timeframe: Timeframe, candle: Candle): void
+  /** Buckets are over (see `StreamView.closedUntil`), and every candle that became final by that is told. */
+  closed(): void
   /** A tick at `time` was filled in behind the stream: its candles, which memory has changed, are sent as by `publish`. */
   revise(symbol: string, time: number): void
-  /** A hole in the stream; ids inclusive. */
-  gap(gap: Omit<ServerMessages['gap'], 'count'>): void
+  /** A hole in the stream, or what became of it: memory knows it already. Ids are inclusive. */
+  gap(gap: GapNews): void
   /** Answers the WebSocket upgrades of `server` on `path` (default `/ws`). */
   attach(server: Server, options: { ready(): boolean; readonly path?: string }): void
   readonly stats: HubStats
+  /** The candles that clients are subscribed to, each once or more often. */
+  watched(): Iterable<WatchedCandles>
   /** Closes every connection with 4000; takes at most 2 s. Safe to call twice. */
   close(): Promise<void>
 }
@@ -81,13 +93,19 @@ class ClientHub implements Hub {
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
     const flusher = new Flusher(limits.flushWindowMs)
     this.#cadence = new Cadence(flusher)
+    const { source, now = Date.now } = options
+    const { maxCandleHistory: maxDepth, sharedCandleBytes: maxBytes } = limits
     this.#context = {
-      source: options.source,
-      topics: new Topics(options.source, this.#cadence),
+      source,
+      topics: new Topics(source, this.#cadence),
       flusher,
+      pages: new TickPages({ pageTicks: limits.partTicks, maxTicks: limits.sharedTicks }),
+      candlePages: new CandlePages({ source, maxDepth, maxBytes, now }),
+      partTurns: new PerTurn(limits.partsPerTurn),
+      replays: new Replays(options.clock ?? systemClock),
       limits,
       log: options.log ?? SILENT,
-      now: options.now ?? Date.now,
+      now,
     }
     this.#timers = [
       setInterval(() => this.#pingAll(), limits.pingMs).unref(),
@@ -103,19 +121,23 @@ class ClientHub implements Hub {
     this.#context.topics.candle(symbol, timeframe, candle)
   }
 
+  closed(): void {
+    this.#context.topics.closed()
+  }
+
   revise(symbol: string, time: number): void {
     this.#context.topics.revise(symbol, time)
   }
 
-  gap({ symbol, from, to, status, reason }: Omit<ServerMessages['gap'], 'count'>): void {
-    const told = reason === undefined ? {} : { reason }
-    this.#context.topics.gap({ type: 'gap', symbol, from, to, count: to - from + 1, status, ...told })
+  gap(gap: GapNews): void {
+    this.#context.topics.gap(gapMessage(gap))
   }
 
   attach(server: Server, { ready, path = '/ws' }: { ready(): boolean; readonly path?: string }): void {
     const detach = openDoor(server, {
       path,
       maxMessageBytes: this.#context.limits.maxMessageBytes,
+      entriesPerTurn: this.#context.limits.entriesPerTurn,
       allowOrigin: this.#options.allowOrigin ?? sameOriginOrLoopback,
       ready: () => !this.#closing && ready(),
       enter: (ws, socket, url, request) => this.#enter(ws, socket, url, request),
@@ -134,6 +156,10 @@ class ClientHub implements Hub {
     }
   }
 
+  watched(): Iterable<WatchedCandles> {
+    return this.#context.topics.watched()
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -142,6 +168,7 @@ class ClientHub implements Hub {
   async #close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
     this.#cadence.close()
+    this.#context.replays.close()
     for (const session of this.#sessions.keys()) session.close(CLOSE.shuttingDown)
     if (this.#sessions.size > 0) {
       await new Promise<void>((resolve) => {

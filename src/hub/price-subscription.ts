@@ -92,7 +92,7 @@ export class PriceGroup {
   }
 }
 
-function encodePrice({ instrument, latest }: StreamView, skipped: number): Frame {
+function encodePrice({ instrument, latest, stale }: StreamView, skipped: number): Frame {
   const { id, price, time } = latest!
-  return encodeFrame(encode({ type: 'price', symbol: instrument.symbol, id, price, time, skipped, stale: false }))
+  return encodeFrame(encode({ type: 'price', symbol: instrument.symbol, id, price, time, skipped, stale }))
 }

@@ -1,5 +1,6 @@
 import { errorMessage } from '../wire/error-message.ts'
 import type { ClientMessage, ClientOp, SubscriptionRow } from '../wire/messages.ts'
+import { controlReplay } from './replay/replay-request.ts'
 import type { Session } from './session.ts'
 import { subscribe } from './subscribe.ts'
 import type { Subscription } from './subscription.ts'
@@ -17,9 +18,7 @@ export function answer<Op extends ClientOp>(session: Session, message: ClientMes
 const HANDLERS: Handlers = {
   subscribe,
   unsubscribe,
-  replay(session, { id }) {
-    session.send(errorMessage('unavailable', 'replay is not served by this gateway yet', { id, retry: false }))
-  },
+  replay: controlReplay,
   list(session, { id }) {
     const subscriptions = [...session.subscriptions.values()].map(toRow)
     session.send({ type: 'subscriptions', ...(id !== undefined && { id }), subscriptions })

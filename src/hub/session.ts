@@ -68,6 +68,7 @@ export class Session {
     const key = subscriptionKey(subscription)
     this.#subscriptions.get(key)?.stop()
     this.#subscriptions.set(key, subscription)
+    subscription.granted?.()
   }
 
   drop(subscription: Subscription): void {

@@ -1,15 +1,16 @@
-import { streamName } from '../market/instrument.ts'
 import { errorMessage } from '../wire/error-message.ts'
 import type { Channel, ClientMessage, Resume, ServerMessages } from '../wire/messages.ts'
 import { grantInterval } from './cadence.ts'
-import { CandleSubscription } from './candle-subscription.ts'
-import { openHistory } from './join.ts'
+import { CandleSubscription } from './candles/candle-subscription.ts'
 import { PriceSubscription } from './price-subscription.ts'
-import { type Resumed, resumeAll } from './resume.ts'
+import { planReplay } from './replay/replay-plan.ts'
 import type { Session } from './session.ts'
 import type { HubSource } from './source.ts'
+import { streamsOf } from './streams.ts'
 import { type Subscription, subscriptionKey } from './subscription.ts'
-import { TickSubscription } from './tick-subscription.ts'
+import { openHistory } from './ticks/opening.ts'
+import { type Resumed, resumeAll } from './ticks/resume.ts'
+import { TickSubscription } from './ticks/tick-subscription.ts'
 
 type Subscribe = ClientMessage<'subscribe'>
 type Resumes = ReadonlyMap<string, Resumed | undefined>
@@ -23,21 +24,28 @@ export function subscribe(session: Session, message: Subscribe): void | Promise<
     return
   }
   const symbols = refuseUnknown(session, message)
-  if (!message.after) {
-    grant(session, message, symbols, new Map())
+  const planned = makePlan(session, message, symbols)
+  if (!(planned instanceof Promise)) {
+    grant(session, message, symbols, planned)
     return
   }
-  return resumeAll(session, message.id, symbols, message.after).then((resumes) => {
-    if (!session.signal.aborted) grant(session, message, symbols, resumes)
+  return planned.then((plan) => {
+    if (!session.signal.aborted) grant(session, message, symbols, plan)
   })
+}
+
+/** A promise where it must be found out first where the symbols begin. */
+function makePlan(session: Session, message: Subscribe, symbols: readonly string[]): Plan | Promise<Plan> {
+  const { id, channel = 'candles', after, from } = message
+  if (after) return resumeAll(session, id, symbols, after).then((resumes) => planTicks(session, message, resumes))
+  if (from !== undefined) return planReplay(session, { ...message, from }, symbols)
+  return PLANS[channel](session, message)
 }
 
 const SERVED: readonly Channel[] = ['candles', 'ticks', 'prices']
 
-function findUnserved({ channel = 'candles', from, fill }: Subscribe): string | undefined {
-  if (!SERVED.includes(channel)) return `channel ${channel}`
-  if (from !== undefined) return 'replay (from)'
-  return fill ? 'fill' : undefined
+function findUnserved({ channel = 'candles' }: Subscribe): string | undefined {
+  return SERVED.includes(channel) ? undefined : `channel ${channel}`
 }
 
 /** The symbols that there are, once each; the others are answered with an error. */
@@ -64,11 +72,9 @@ function isAllOfNothing(symbols: readonly string[], source: HubSource): boolean 
 }
 
 /** Makes the subscriptions, says so, and starts them: in one turn, so that nothing of them comes before the answer. */
-function grant(session: Session, message: Subscribe, symbols: readonly string[], resumes: Resumes): void {
-  const { fields, make } = PLANS[message.channel ?? 'candles'](session, message, resumes)
+function grant(session: Session, message: Subscribe, symbols: readonly string[], plan: Plan): void {
   const granted = symbols
-    .filter((symbol) => !resumes.has(symbol) || resumes.get(symbol))
-    .map(make)
+    .flatMap((symbol) => plan.make(symbol) ?? [])
     .filter((subscription) => adopt(session, subscription, message))
   // Every symbol that was named has had its error then; `*` of an empty gateway is granted as what it is, nothing.
   if (granted.length === 0 && !message.symbols?.includes('*')) return
@@ -80,8 +86,7 @@ function grant(session: Session, message: Subscribe, symbols: readonly string[],
     channel: message.channel ?? 'candles',
     symbols: granted.map(({ symbol }) => symbol),
     streams: streamsOf(session, granted),
-    ...fields,
-    ...(message.after && { resume: resumeOf(granted, resumes) }),
+    ...plan.fields(granted),
   })
   void startAll(session, granted)
 }
@@ -97,11 +102,6 @@ function adopt(session: Session, subscription: Subscription, { id }: Subscribe):
   }
   session.adopt(subscription)
   return true
-}
-
-function streamsOf(session: Session, granted: readonly Subscription[]): Readonly<Record<string, string>> {
-  const { source } = session.context
-  return Object.fromEntries(granted.map(({ symbol }) => [symbol, streamName(source.stream(symbol)!.instrument)]))
 }
 
 function resumeOf(granted: readonly Subscription[], resumes: Resumes): Readonly<Record<string, Resume>> {
@@ -135,31 +135,38 @@ async function startAll(session: Session, subscriptions: readonly Subscription[]
 
 // --- what each channel grants and how its subscriptions are made ---
 
-interface Plan {
-  readonly fields: Pick<ServerMessages['subscribed'], 'timeframe' | 'interval' | 'history'>
-  readonly make: (symbol: string) => Subscription
+export interface Plan {
+  /** What `subscribed` says, besides the symbols. */
+  readonly fields: (granted: readonly Subscription[]) => Partial<ServerMessages['subscribed']>
+  /** Undefined: the symbol has been answered with an error. */
+  readonly make: (symbol: string) => Subscription | undefined
 }
 
 const DEFAULT_INTERVAL_MS = 250
 const DEFAULT_CANDLES = 500
 
 function planCandles(session: Session, message: Subscribe): Plan {
-  const { source, topics, limits } = session.context
+  const { source, topics, candlePages: pages, partTurns, limits } = session.context
   const timeframe = message.timeframe ?? '1m'
   const interval = grantInterval(message.interval ?? DEFAULT_INTERVAL_MS)
   const history = Math.min(message.history ?? DEFAULT_CANDLES, limits.maxCandleHistory)
-  const shared = { timeframe, interval, history, source, topics, outlet: session.connection }
-  return { fields: { timeframe, interval, history }, make: (symbol) => new CandleSubscription({ symbol, ...shared }) }
+  const { fill = false } = message
+  const shared = { timeframe, interval, history, fill, source, topics, pages, partTurns, outlet: session.connection }
+  return {
+    fields: () => ({ timeframe, interval, history, ...(fill && { fill }) }),
+    make: (symbol) => new CandleSubscription({ symbol, ...shared }),
+  }
 }
 
-function planTicks(session: Session, message: Subscribe, resumes: Resumes): Plan {
-  const { source, topics, limits } = session.context
+function planTicks(session: Session, message: Subscribe, resumes: Resumes = new Map()): Plan {
+  const { source, topics, pages, partTurns, limits } = session.context
   const history = Math.min(message.history ?? 0, limits.maxTickHistory)
-  const shared = { source, topics, outlet: session.connection }
+  const shared = { source, topics, pages, partTurns, outlet: session.connection }
   return {
-    fields: message.after ? {} : { history },
+    fields: (granted) => (message.after ? { resume: resumeOf(granted, resumes) } : { history }),
     make: (symbol) => {
       const opening = resumes.get(symbol)?.opening
+      if (resumes.has(symbol) && !opening) return undefined
       return new TickSubscription({ symbol, ...shared, open: (ports) => opening ?? openHistory(history, ports) })
     },
   }
@@ -169,14 +176,14 @@ function planPrices(session: Session, message: Subscribe): Plan {
   const { source, topics } = session.context
   const interval = grantInterval(message.interval ?? DEFAULT_INTERVAL_MS)
   const shared = { interval, source, topics, outlet: session.connection }
-  return { fields: { interval }, make: (symbol) => new PriceSubscription({ symbol, ...shared }) }
+  return { fields: () => ({ interval }), make: (symbol) => new PriceSubscription({ symbol, ...shared }) }
 }
 
 function planNothing(): Plan {
   throw new Error('a channel that is not served was granted')
 }
 
-const PLANS: Readonly<Record<Channel, (session: Session, message: Subscribe, resumes: Resumes) => Plan>> = {
+const PLANS: Readonly<Record<Channel, (session: Session, message: Subscribe) => Plan>> = {
   candles: planCandles,
   ticks: planTicks,
   prices: planPrices,

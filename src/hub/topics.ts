@@ -5,8 +5,9 @@ import { encode, encodeCandle, encodeTick } from '../wire/encode.ts'
 import { encodeFrame } from '../wire/frame.ts'
 import type { ServerMessage } from '../wire/messages.ts'
 import type { Cadence } from './cadence.ts'
-import { CandleGroup } from './candle-group.ts'
-import type { CandleSubscription } from './candle-subscription.ts'
+import { CandleGroup } from './candles/candle-group.ts'
+import type { CandleSubscription } from './candles/candle-subscription.ts'
+import { IntervalEnds } from './candles/interval-ends.ts'
 import { PriceGroup, type PriceSubscription } from './price-subscription.ts'
 import type { HubSource } from './source.ts'
 import type { TickListener } from './subscription.ts'
@@ -23,15 +24,29 @@ interface Topic {
   readonly prices: Map<number, PriceGroup>
 }
 
+/** Candles that somebody looks at. */
+export interface WatchedCandles {
+  readonly symbol: string
+  readonly timeframe: Timeframe
+}
+
 /** Who gets what: updates come in once and go out encoded once, however many want them. */
 export class Topics {
   readonly #source: HubSource
   readonly #cadence: Cadence
   readonly #topics = new Map<string, Topic>()
+  readonly intervals: IntervalEnds
 
   constructor(source: HubSource, cadence: Cadence) {
     this.#source = source
+    this.intervals = new IntervalEnds(source)
     this.#cadence = cadence
+  }
+
+  *watched(): Generator<WatchedCandles> {
+    for (const [symbol, { candles }] of this.#topics) {
+      for (const { timeframe } of candles.values()) yield { symbol, timeframe }
+    }
   }
 
   /** The hot path: one look-up when nobody wants the symbol. */
@@ -49,7 +64,7 @@ export class Topics {
   /** A change behind the stream is news to everyone, whatever tick their snapshot was as of. */
   revise(symbol: string, time: number): void {
     const groups = this.#topics.get(symbol)?.candles.values() ?? []
-    for (const group of groups) group.touch({ time, id: Number.POSITIVE_INFINITY })
+    for (const group of groups) group.revise(time)
   }
 
   /** A candle that became final. */
@@ -61,12 +76,18 @@ export class Topics {
     for (const group of groups) group.final(candle.time, frame)
   }
 
+  /** Buckets are over, and their candles are told as final: what else there is to say of them. */
+  closed(): void {
+    for (const { candles } of this.#topics.values()) for (const group of candles.values()) group.close()
+    this.intervals.announce()
+  }
+
   gap(message: ServerMessage<'gap'>): void {
     const topic = this.#topics.get(message.symbol)
     if (!topic) return
     const frame = encodeFrame(encode(message))
-    for (const listener of topic.ticks) listener.gap(frame)
-    for (const listener of topic.joining) listener.gap(frame)
+    for (const listener of topic.ticks) listener.gap(frame, message)
+    for (const listener of topic.joining) listener.gap(frame, message)
   }
 
   join(symbol: string, listener: TickListener): void {
@@ -93,14 +114,16 @@ export class Topics {
     const group =
       candles.get(key) ?? new CandleGroup(timeframe, interval, this.#cadence, () => this.#source.stream(symbol))
     candles.set(key, group)
-    group.members.add(member)
+    group.add(member)
+    this.intervals.join(member)
   }
 
   leaveCandles(member: CandleSubscription): void {
     const candles = this.#topics.get(member.symbol)?.candles
     const group = candles?.get(groupKey(member))
-    group?.members.delete(member)
-    if (group?.members.size === 0) candles?.delete(groupKey(member))
+    group?.remove(member)
+    if (group?.size === 0) candles?.delete(groupKey(member))
+    this.intervals.leave(member)
     this.#prune(member.symbol)
   }
 

@@ -2,10 +2,14 @@ import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { OriginCheck } from './origin.ts'
+import { PerTurn } from './per-turn.ts'
+import { answerPlainly } from './plain-request.ts'
 
 export interface Door {
   readonly path: string
   readonly maxMessageBytes: number
+  /** Connections that are let in during one turn of the event loop; the others wait for the next. */
+  readonly entriesPerTurn: number
   readonly allowOrigin: OriginCheck
   /** While false, clients are asked to come back in a second. */
   ready(): boolean
@@ -22,20 +26,36 @@ export function openDoor(server: Server, door: Door): () => void {
     perMessageDeflate: false,
     maxPayload: door.maxMessageBytes,
   })
+  const entries = new PerTurn(door.entriesPerTurn)
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') {
+      answerPlainly(server, request, socket)
+      return
+    }
     const url = parseTarget(request.url)
     const refusal = url ? findRefusal(door, url, request) : 400
     if (!url || refusal) {
       refuse(socket, refusal ?? 400)
       return
     }
-    wss.handleUpgrade(request, socket, head, (ws) => door.enter(ws, socket, url, request))
+    const enter = () => wss.handleUpgrade(request, socket, head, (ws) => door.enter(ws, socket, url, request))
+    const wait = entries.take()
+    if (wait) void waitWith(socket, wait).then(() => (door.ready() ? enter() : refuse(socket, 503)))
+    else enter()
   }
   server.on('upgrade', onUpgrade)
   return () => {
     server.off('upgrade', onUpgrade)
     wss.close()
   }
+}
+
+/** Nobody else listens to the socket meanwhile. One that breaks is seen by ws, which gives it up. */
+async function waitWith(socket: Duplex, wait: Promise<void>): Promise<void> {
+  const onError = () => socket.destroy()
+  socket.on('error', onError)
+  await wait
+  socket.off('error', onError)
 }
 
 function findRefusal(door: Door, url: URL, request: IncomingMessage): number | undefined {

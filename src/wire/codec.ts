@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { describeError, GatewayError, isGatewayError } from '../base/errors.ts'
 import { parseTimeframe, TIMEFRAMES } from '../market/timeframe.ts'
 import { CHANNELS, type ClientMessage, type ClientOp, type RequestId } from './messages.ts'
-import { refuseMisfit } from './subscribe-rules.ts'
+import { refuseMisfit, refuseMisfitAction, refuseStrayTimeframe } from './subscribe-rules.ts'
 
 /** A message, or what is wrong with it; `id` whenever it could be read, so that the error finds its question. */
 export type Decoded =
@@ -46,6 +46,8 @@ function readMessage(op: string, raw: unknown): ClientMessage {
   const parsed = schema.safeParse(raw)
   if (!parsed.success) throw toGatewayError(parsed.error)
   if (parsed.data.op === 'subscribe') refuseMisfit(parsed.data)
+  if (parsed.data.op === 'unsubscribe') refuseStrayTimeframe(parsed.data)
+  if (parsed.data.op === 'replay') refuseMisfitAction(parsed.data)
   return parsed.data
 }
 
@@ -73,7 +75,7 @@ function shorten(text: string, length = 40): string {
 
 // --- the schemas: one per op ---
 
-const REQUEST_ID = z.union([z.int(), z.string().max(64)])
+const REQUEST_ID = z.union([z.number(), z.string().max(64)])
 const ENVELOPE = z.looseObject({ op: z.string() })
 
 const id = REQUEST_ID.exactOptional()

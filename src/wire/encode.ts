@@ -1,4 +1,4 @@
-import { type Candle, toOhlcvRow } from '../market/candle.ts'
+import type { Candle } from '../market/candle.ts'
 import type { Cursor, Update } from '../market/tick.ts'
 import type { Timeframe } from '../market/timeframe.ts'
 import type { ServerMessage, TierName } from './messages.ts'
@@ -33,13 +33,33 @@ export interface HistoryHead {
 }
 
 export function encodeTickHistory(head: HistoryHead, ticks: readonly Update[]): string {
-  const rows = ticks.map((update) => `{${tickFields(update)}}`)
-  return `{"type":"ws_history","channel":"ticks",${headFields(head)},"ticks":[${rows.join(',')}]}`
+  return `${encodeTickHistoryHead(head)}${ticks.map(encodeTickRow).join(',')}${HISTORY_END}`
 }
 
+/** A row of `ticks`, the fields of a `tick` without its type and symbol: numbers and words of ours, a byte a character. */
+export function encodeTickRow(update: Update): string {
+  return `{${tickFields(update)}}`
+}
+
+/** A `ws_history` of ticks up to its rows; they and HISTORY_END follow. */
+export function encodeTickHistoryHead(head: HistoryHead): string {
+  return `{"type":"ws_history","channel":"ticks",${headFields(head)},"ticks":[`
+}
+
+export const HISTORY_END = ']}'
+
 export function encodeCandleHistory(head: HistoryHead, timeframe: Timeframe, candles: readonly Candle[]): string {
-  const rows = JSON.stringify(candles.map(toOhlcvRow))
-  return `{"type":"ws_history","channel":"candles","timeframe":"${timeframe}",${headFields(head)},"candles":${rows}}`
+  return `${encodeCandleHistoryHead(head, timeframe)}${candles.map(encodeCandleRow).join(',')}${HISTORY_END}`
+}
+
+/** A row of `candles`, in ccxt's order: numbers of ours, a byte a character. */
+export function encodeCandleRow({ time, open, high, low, close, volume }: Candle): string {
+  return `[${time},${open},${high},${low},${close},${volume}]`
+}
+
+/** A `ws_history` of candles up to its rows; they and HISTORY_END follow. */
+export function encodeCandleHistoryHead(head: HistoryHead, timeframe: Timeframe): string {
+  return `{"type":"ws_history","channel":"candles","timeframe":"${timeframe}",${headFields(head)},"candles":[`
 }
 
 function headFields({ symbol, cursor, tier, more, truncated }: HistoryHead): string {

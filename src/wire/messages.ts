@@ -56,12 +56,14 @@ export interface SubscribeFields {
   readonly history?: number
   /** Resume: the last id that the client has, by symbol. Ticks only. */
   readonly after?: Readonly<Record<string, Cursor>>
-  /** Replay from this time (Unix ms) on. */
+  /** Replay from this time (Unix ms) on. Ticks only. */
   readonly from?: number
+  /** The last ms of the replay; without it, it goes on live. */
   readonly to?: number
   readonly speed?: number | 'max'
   /** At most one frame in so many ms; 0 is one per flush. Candles and prices. */
   readonly interval?: number
+  /** Candles: buckets without a trade carry the last close. */
   readonly fill?: boolean
 }
 
@@ -74,6 +76,7 @@ export interface UnsubscribeFields {
 export interface ReplayFields {
   readonly symbols: readonly string[]
   readonly action: 'pause' | 'resume' | 'seek' | 'speed'
+  /** Where to seek. */
   readonly time?: number
   readonly speed?: number | 'max'
 }
@@ -99,8 +102,13 @@ export interface ServerMessages {
     readonly timeframe?: Timeframe
     readonly interval?: number
     readonly history?: number
+    /** Candles: empty buckets carry the last close. */
+    readonly fill?: true
+    /** Of a replay: where its clock is, or begins. */
     readonly from?: number
+    readonly to?: number
     readonly speed?: number | 'max'
+    readonly paused?: true
     readonly resume?: Readonly<Record<string, Resume>>
   }
   readonly ws_history: CandleHistory | TickHistory
@@ -121,7 +129,7 @@ export interface ServerMessages {
     readonly revision: number
     readonly cursor: Cursor | null
   }
-  /** Not sent yet. */
+  /** Every subscribed symbol's candle of the bucket that starts at `time` is final, or it has none. */
   readonly interval_end: { readonly timeframe: Timeframe; readonly time: number }
   readonly price: {
     readonly symbol: string
@@ -149,7 +157,7 @@ export interface ServerMessages {
     readonly to: Cursor
     readonly count: number
   }
-  /** Not sent yet. */
+  /** `live`: the ticks that are published follow; else the subscription is over. */
   readonly replay_end: { readonly symbol: string; readonly cursor: Cursor | null; readonly live: boolean }
   readonly heartbeat: {
     readonly time: number

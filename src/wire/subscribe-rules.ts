@@ -1,5 +1,5 @@
 import { GatewayError } from '../base/errors.ts'
-import type { Channel, SubscribeFields } from './messages.ts'
+import type { Channel, ReplayFields, SubscribeFields, UnsubscribeFields } from './messages.ts'
 
 type Field = Exclude<keyof SubscribeFields, 'channel' | 'symbols'>
 
@@ -28,8 +28,26 @@ export function refuseMisfit(fields: SubscribeFields): void {
   if (fields.from === undefined && (fields.to !== undefined || fields.speed !== undefined)) {
     throw refusal('to and speed must come with from')
   }
+  if (fields.from !== undefined && fields.to !== undefined && fields.to < fields.from) {
+    throw refusal(`to must be at least from, ${fields.from}`, String(fields.to))
+  }
   const stranger = Object.keys(fields.after ?? {}).find((symbol) => !covers(fields.symbols, symbol))
   if (stranger !== undefined) throw refusal('after must name only symbols of the same subscribe', stranger)
+}
+
+/** @throws GatewayError bad_parameter when an `unsubscribe` has a timeframe that its channel has not. */
+export function refuseStrayTimeframe({ channel = 'candles', timeframe }: UnsubscribeFields): void {
+  if (timeframe !== undefined && !FIELDS_BY_CHANNEL[channel].includes('timeframe'))
+    throw refusal(`timeframe does not belong to channel ${channel}`)
+}
+
+/** @throws GatewayError bad_parameter when an action of `replay` lacks its field, or has another's. */
+export function refuseMisfitAction({ action, time, speed }: ReplayFields): void {
+  const needs = { pause: undefined, resume: undefined, seek: 'time', speed: 'speed' } as const
+  for (const [field, value] of Object.entries({ time, speed })) {
+    if (needs[action] === field && value === undefined) throw refusal(`${action} must come with ${field}`)
+    if (needs[action] !== field && value !== undefined) throw refusal(`${field} does not belong to ${action}`)
+  }
 }
 
 function covers(symbols: readonly string[] = [], symbol: string): boolean {

@@ -1,17 +1,24 @@
-import type { Cursor, Update } from '../market/tick.ts'
-import { encodeTickHistory } from '../wire/encode.ts'
-import { encodeFrame, type Frame } from '../wire/frame.ts'
-import { follow, type JoinPorts, type Opening, type Part } from './join.ts'
-import type { HubSource, StreamView } from './source.ts'
-import type { Outlet, Subscription, TickListener } from './subscription.ts'
-import type { Topics } from './topics.ts'
-import { viewOf } from './view.ts'
+import type { Cursor, Update } from '../../market/tick.ts'
+import type { Frame } from '../../wire/frame.ts'
+import type { ServerMessage } from '../../wire/messages.ts'
+import type { PerTurn } from '../per-turn.ts'
+import type { HubSource, StreamGap, StreamView } from '../source.ts'
+import type { PartOutlet, Subscription, TickListener } from '../subscription.ts'
+import type { Topics } from '../topics.ts'
+import { viewOf } from '../view.ts'
+import { encodeGap } from './crossed-gaps.ts'
+import { Crossing } from './crossing.ts'
+import { follow, type JoinPorts, type Opening } from './join.ts'
+import { encodePart, type Part } from './part.ts'
+import type { TickPages } from './tick-pages.ts'
 
 export interface TickSubscriptionParts {
   readonly symbol: string
   readonly source: HubSource
   readonly topics: Topics
-  readonly outlet: Outlet
+  readonly pages: TickPages
+  readonly partTurns: PerTurn
+  readonly outlet: PartOutlet
   /** Where to begin; called when the subscription starts. */
   readonly open: (ports: JoinPorts) => Opening | Promise<Opening>
 }
@@ -20,9 +27,10 @@ export interface TickSubscriptionParts {
 export class TickSubscription implements Subscription, TickListener, JoinPorts {
   readonly channel = 'ticks'
   readonly symbol: string
+  readonly crossing = new Crossing()
   readonly #parts: TickSubscriptionParts
   readonly #stopped = new AbortController()
-  /** Holes told while the history was on its way; they follow it. Undefined: live. */
+  /** News of holes that the history had passed when it came; it follows the history. Undefined: live. */
   #gaps: Frame[] | undefined = []
   #cursor: Cursor | null | undefined
 
@@ -55,9 +63,9 @@ export class TickSubscription implements Subscription, TickListener, JoinPorts {
     this.#parts.outlet.send(frame)
   }
 
-  gap(frame: Frame): void {
-    if (this.#gaps) this.#gaps.push(frame)
-    else this.#parts.outlet.send(frame)
+  gap(frame: Frame, told: ServerMessage<'gap'>): void {
+    if (this.#gaps === undefined) this.#parts.outlet.send(frame)
+    else if (this.crossing.isBehind(told)) this.#gaps.push(frame)
   }
 
   async #run(): Promise<void> {
@@ -85,13 +93,23 @@ export class TickSubscription implements Subscription, TickListener, JoinPorts {
     return this.#parts.source.ticksBefore(this.symbol, before, limit)
   }
 
-  room(): Promise<void> | undefined {
-    return this.#parts.outlet.room()
+  get pages(): TickPages {
+    return this.#parts.pages
   }
 
-  part({ rows, ...head }: Part): void {
-    this.#cursor = head.cursor
-    this.#parts.outlet.send(encodeFrame(encodeTickHistory({ symbol: this.symbol, ...head }, rows)))
+  room(): Promise<void> | undefined {
+    const { outlet, partTurns } = this.#parts
+    const room = outlet.room()
+    return room ? room.then(() => partTurns.take()) : partTurns.take()
+  }
+
+  part(part: Part): void {
+    this.#cursor = part.cursor
+    this.#parts.outlet.sendPieces(encodePart(this.symbol, part))
+  }
+
+  cross(gap: StreamGap): void {
+    this.#parts.outlet.send(encodeGap(this.symbol, gap))
   }
 
   live(): void {

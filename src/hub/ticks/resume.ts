@@ -1,8 +1,9 @@
-import type { Cursor } from '../market/tick.ts'
-import type { RequestId, Resume } from '../wire/messages.ts'
-import { type Opening, openAfter } from './join.ts'
-import type { Session } from './session.ts'
-import { viewOf } from './view.ts'
+import type { Cursor } from '../../market/tick.ts'
+import type { RequestId, Resume } from '../../wire/messages.ts'
+import type { Session } from '../session.ts'
+import { viewOf } from '../view.ts'
+import type { Opening } from './join.ts'
+import { openAfter } from './opening.ts'
 
 /** Where a resumed symbol goes on, and what is told of it. */
 export interface Resumed {
@@ -20,10 +21,11 @@ export async function resumeAll(
   symbols: readonly string[],
   after: Readonly<Record<string, Cursor>>,
 ): Promise<ReadonlyMap<string, Resumed | undefined>> {
-  const { source, limits } = session.context
+  const { source, pages, limits } = session.context
   const resumed = new Map<string, Resumed | undefined>()
   const resumeOne = async (symbol: string, cursor: Cursor) => {
     const ports = {
+      pages,
       view: () => viewOf(source, symbol),
       ticksAfter: (position: Cursor, limit: number) => source.ticksAfter(symbol, position, limit),
       signal: session.signal,
