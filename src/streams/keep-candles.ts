@@ -1,7 +1,7 @@
 import type { Candle } from '../market/candle.ts'
-import type { Timeframe } from '../market/timeframe.ts'
-import type { CandleRow } from '../tiers/database.ts'
-import type { MemoryStream, MemoryTier } from '../tiers/memory.ts'
+import { bucketStart, type Timeframe } from '../market/timeframe.ts'
+import type { CandleRow } from '../tiers/database/database.ts'
+import type { MemoryStream, MemoryTier } from '../tiers/memory/memory.ts'
 
 /** How often finished candles are looked for: the most by which a `final` is late beyond LATENESS_MS. */
 const CLOSE_EVERY_MS = 100
@@ -13,6 +13,8 @@ export interface KeepCandlesPorts {
   /** How long after its end a candle waits for late trades (LATENESS_MS). */
   readonly latenessMs: number
   readonly onFinal: (symbol: string, timeframe: Timeframe, candle: Candle) => void
+  /** Some streams' `closedUntil` has passed a second, and every `onFinal` of it is told: the empty buckets are over too. */
+  readonly onClosed: () => void
   readonly store: (row: CandleRow) => void
   readonly now: () => number
 }
@@ -27,21 +29,27 @@ export interface CandleKeeper {
 }
 
 /**
- * Closes candles by a timer on each stream's own clock, not by the next trade, so that a quiet symbol's candle is final
- * on time; and hands changed candles to the database now and then.
+ * Closes candles by a timer on their source's clock, not by the next trade, so that a quiet symbol's candle is final on
+ * time; and hands changed candles to the database now and then.
  */
-export function keepCandles({ memory, latenessMs, onFinal, store, now }: KeepCandlesPorts): CandleKeeper {
-  const closeStream = (stream: MemoryStream) => {
-    const time = stream.clock.now(now())
+export function keepCandles({ memory, latenessMs, onFinal, onClosed, store, now }: KeepCandlesPorts): CandleKeeper {
+  /** True when a second has passed there: no bucket ends within one. */
+  const closeStream = ({ instrument, history, clock, live, over }: MemoryStream): boolean => {
+    const time = clock.now(now())
     // Trades that wait behind a hole belong to candles that would be closed without them.
-    if (time === undefined || !stream.live) return
-    stream.history.close(time - latenessMs, (timeframe, start) => {
-      const candle = stream.candleAt(timeframe, start)
-      if (candle !== undefined) onFinal(stream.instrument.symbol, timeframe, candle)
+    if (time === undefined || !(live || over)) return false
+    const until = bucketStart('1s', time - latenessMs)
+    if (until <= history.closedUntil) return false
+    history.close(until, (timeframe, start) => {
+      const candle = history.window(timeframe).at(start)
+      if (candle !== undefined) onFinal(instrument.symbol, timeframe, candle)
     })
+    return true
   }
   const closeDue = () => {
-    for (const stream of memory.streams()) closeStream(stream)
+    let passed = false
+    for (const stream of memory.streams()) passed = closeStream(stream) || passed
+    if (passed) onClosed()
   }
   const storeChanged = () => {
     for (const { instrument, history } of memory.streams()) {

@@ -1,5 +1,6 @@
 import type { BackoffBounds } from '../base/backoff.ts'
-import { describeError, GatewayError } from '../base/errors.ts'
+import { neverBack } from '../base/clock.ts'
+import { describeError, GatewayError, isGatewayError } from '../base/errors.ts'
 import { createGate } from '../base/gate.ts'
 import type { Log } from '../base/log.ts'
 import type { Feed } from '../feed.ts'
@@ -9,24 +10,33 @@ import { type Hole, Sequencer } from '../market/sequencer.ts'
 import type { Tick, Update } from '../market/tick.ts'
 import { TIMEFRAMES } from '../market/timeframe.ts'
 import { type FeedStatus, supervise } from '../supervise.ts'
-import type { CandleRow, Database, Gap } from '../tiers/database.ts'
-import type { MemoryTier } from '../tiers/memory.ts'
+import type { CandleRow, Database, Gap, TimeRange } from '../tiers/database/database.ts'
+import { MEMORY_BOUNDS, type MemoryStream, type MemoryTier } from '../tiers/memory/memory.ts'
+import type { Waiting } from '../tiers/outage/spooling-database.ts'
 import { GapFiller } from './fill-gaps.ts'
 import { StreamJoins } from './join-streams.ts'
-import { restore } from './restore.ts'
+import { InstrumentList } from './list-instruments.ts'
+import { mendCandles } from './mend-candles.ts'
+import { probeQuiet } from './probe-quiet.ts'
+import { type Recalled, recall } from './recall.ts'
+import { RESTORED_TICKS, restore, restoreWaiting } from './restore.ts'
+import { MISSED } from './take-source.ts'
 
 export interface RunFeedPorts {
   readonly memory: MemoryTier
   readonly database: Database
+  /** What can be told of an instrument while the database is away, `limit` ticks of it; unset: nothing. */
+  readonly waiting?: (instrument: Instrument, limit: number) => Promise<Waiting | undefined>
   /** Each tick in its place, in id order (see ingest.ts). */
   readonly deliver: (update: Update) => void
   readonly storeCandle: (row: CandleRow) => void
   readonly onGap: (instrument: Instrument, hole: Hole, reason: string) => void
-  /** Ticks found late: to the database, not to the stream; told when durable by `stored`. */
-  readonly storeLate: (instrument: Instrument, updates: readonly Update[]) => void
+  /** Ticks found late: to the database, not to the stream. Resolves when they are durable. */
+  readonly storeLate: (instrument: Instrument, updates: readonly Update[]) => Promise<void>
+  /** Resolves when every tick that was delivered is durable. */
   readonly stored: () => Promise<void>
-  /** Between two pages of trades that are filled in behind the stream. */
-  readonly gapPauseMs?: number
+  /** Ticks from before it are not kept (Unix ms). */
+  readonly keptSince: () => number
   /** The candles of this symbol that hold `time` were changed by a tick found late. */
   readonly onRevised: (symbol: string, time: number) => void
   /** What became of a gap that was told. */
@@ -36,6 +46,8 @@ export interface RunFeedPorts {
   readonly onSkipped: (error: GatewayError) => void
   readonly holdBackMs: number
   readonly backfillMax: number
+  /** A stream without a tick for so long is asked for. */
+  readonly quietMs?: number
   /** Between attempts to reach the source. */
   readonly backoff?: BackoffBounds
   /** Between two questions for missed trades. */
@@ -47,9 +59,8 @@ export interface RunFeedPorts {
 /** Candles asked of the source at a start, in all, and for each instrument and timeframe at least and at most. */
 const WARM_UP_CANDLES = 100_000
 const LEAST_CANDLES = 100
-const MOST_CANDLES = 1_000
-/** Live traffic and the source's budget come first. */
-const GAP_PAUSE_MS = 200
+const MOST_CANDLES = MEMORY_BOUNDS.candles
+const QUIET_MS = 60_000
 const BACKOFF: BackoffBounds = { firstMs: 250, maxMs: 30_000 }
 /** Ids that run backwards for this long, by the source's clock, are no late doubles. */
 const IDS_RESET_MS = 60_000
@@ -66,95 +77,168 @@ export class FeedRun {
   readonly #sequencer: Sequencer
   readonly #joins: StreamJoins
   readonly #gaps: GapFiller
-  /** Symbols whose stored gaps are known. */
+  readonly #list: InstrumentList
+  readonly #signal: AbortSignal
+  /** By symbol: streams that began without their database. */
+  readonly #recalls = new Map<string, Promise<void>>()
+  /** Symbols whose stored gaps are taken. */
   readonly #recalled = new Set<string>()
-  #restored = false
-  #instruments: readonly Instrument[] | undefined
+  /** When the last tick happened before what was missed: since then stored candles may lack trades. */
+  readonly #missedSince = new Map<string, number>()
+  #isOverlapping = false
   #idsReset: GatewayError | undefined
 
   constructor(feed: Feed, ports: RunFeedPorts, signal: AbortSignal) {
-    const { onStatus, backoff = BACKOFF, gapPauseMs: pauseMs = GAP_PAUSE_MS, log, now } = ports
+    const { onStatus, backoff = BACKOFF, quietMs = QUIET_MS, memory, log, now } = ports
     this.#feed = feed
     this.#ports = ports
-    for (const { symbol } of feed.symbols) ports.memory.await(symbol)
+    this.#signal = signal
+    for (const { symbol } of feed.symbols) memory.await(symbol)
     const each = Math.floor(WARM_UP_CANDLES / (TIMEFRAMES.length * Math.max(1, feed.symbols.length)))
+    // No tick waits longer because our clock was set.
+    const waits = { now: neverBack(now) }
     this.#depth = Math.max(LEAST_CANDLES, Math.min(MOST_CANDLES, each))
     this.#sequencer = new Sequencer(feed.contiguousIds, {
       pass: ports.deliver,
       onDouble: (tick) => this.#onDouble(tick),
       onHole: (hole) => this.#onHole(hole),
       onLeftOut: (hole) => this.#onLeftOut(hole),
+      onFull: (symbol) => this.#joins.goOn(symbol),
+      ...waits,
     })
-    this.#gaps = new GapFiller({ ...ports, feed, onSettled: ports.onGapSettled, backoff, pauseMs }, signal)
+    this.#gaps = new GapFiller(
+      { ...ports, feed, onSettled: ports.onGapSettled, backoff, mend: (...range) => this.#mend(...range) },
+      signal,
+    )
     this.#joins = new StreamJoins(
       {
         ...ports,
-        ...{ feed, sequencer: this.#sequencer, depth: this.#depth, store: ports.storeCandle, backoff },
+        ...waits,
+        ...{ feed, sequencer: this.#sequencer, store: ports.storeCandle, backoff },
+        ...{ depth: this.#depth, depthMax: MOST_CANDLES, isOverlapping: () => this.#isOverlapping },
         onGap: (instrument, hole, reason) => this.#tellGap(instrument, hole, reason),
-        onJoined: (instrument) => this.#fillStoredGaps(instrument),
+        onTooMuch: (instrument) => this.#noteMissed(instrument.symbol),
+        onJoined: (instrument) => this.#fillBehind(instrument),
       },
       signal,
     )
+    const open = (instrument: Instrument, opening: AbortSignal) => this.#open(instrument, opening)
+    this.#list = new InstrumentList({ ...ports, feed, open, backoff })
     const warm = createGate()
     this.warm = warm.opened
     const attempt = (connected: () => void, connection: AbortSignal) => this.#attempt(connected, warm.open, connection)
+    const over = new AbortController()
+    const probe = { feed, memory, sequencer: this.#sequencer, quietMs, log, now }
+    const probing = probeQuiet(probe, AbortSignal.any([signal, over.signal]))
     this.ended = supervise(feed.name, attempt, { onStatus, backoff, log, now }, signal)
-      .finally(() => Promise.all([this.#joins.settled(), this.#gaps.idle()]))
+      .finally(() => over.abort())
+      .finally(() => Promise.all([this.#joins.settled(), ...this.#recalls.values(), probing]))
+      .finally(() => this.#gaps.idle())
       .finally(warm.open)
   }
 
+  /** Fetches ticks again that were on the stream, and have left before they were stored. */
+  refill(gap: Gap): void {
+    this.#gaps.add(gap)
+  }
+
   async #attempt(connected: () => void, warm: () => void, connection: AbortSignal): Promise<void> {
-    if (!this.#restored) await this.#openStored(connection)
+    await this.#list.openStored(connection)
     if (connection.aborted) return
-    this.#restored = true
-    this.#instruments ??= await this.#resolve(connection)
-    const instruments = this.#instruments
+    const instruments = await this.#list.ask(connection)
+    const heard = () => this.#ports.memory.heard(this.#feed.name, this.#ports.now())
     const events = {
       connected: () => {
+        heard()
         connected()
         void this.#joins.connect(instruments).then(warm)
       },
+      overlapping: (isOverlapping: boolean) => {
+        this.#isOverlapping = isOverlapping
+      },
+      heard,
+      missing: () => this.#joins.disconnect(instruments),
     }
     this.#idsReset = undefined
     const sequence = (tick: Tick) => {
       this.#sequencer.accept(tick)
       if (this.#idsReset !== undefined) throw this.#idsReset
     }
+    const over = new AbortController()
+    const received = AbortSignal.any([connection, over.signal])
+    const receiving = ingest(this.#feed, instruments, { sequence, skipped: this.#ports.onSkipped }, events, received)
     try {
-      await ingest(this.#feed, instruments, { sequence, skipped: this.#ports.onSkipped }, events, connection)
+      await Promise.race([receiving, this.#list.confirm(instruments, received).then(() => receiving)])
     } finally {
+      over.abort()
+      // What it ended with has been thrown already.
+      await receiving.catch(() => {})
+      this.#isOverlapping = false
       this.#joins.disconnect(instruments)
     }
   }
 
-  /** Opens what the database knows of the configured symbols, so that it can be served before the source answers. */
-  async #openStored(signal: AbortSignal): Promise<void> {
-    const { database } = this.#ports
-    const isConfigured = ({ source, symbol, sourceSymbol }: Instrument) =>
-      source === this.#feed.name &&
-      this.#feed.symbols.some((each) => each.symbol === symbol && each.sourceSymbol === sourceSymbol)
-    const stored = (await database.instruments()).filter(isConfigured)
-    await database.register(stored)
-    for (const instrument of stored) await this.#open(instrument, signal)
-  }
-
-  /** Asks the source for its instruments, makes them known, and says which symbols it refused. */
-  async #resolve(signal: AbortSignal): Promise<readonly Instrument[]> {
-    const { memory, database, log } = this.#ports
-    const { instruments, refused } = await this.#feed.resolve(signal)
-    for (const { symbol, reason } of refused) log.error({ feed: this.#feed.name, symbol, reason }, 'symbol refused')
-    await database.register(instruments)
-    for (const instrument of instruments) await this.#open(instrument, signal)
-    for (const { symbol } of this.#feed.symbols) memory.answered(symbol)
-    return instruments
-  }
-
   /** Serves an instrument from what is stored of it; nobody sees it half read. */
   async #open(instrument: Instrument, signal: AbortSignal): Promise<void> {
-    const { memory, database } = this.#ports
+    const { memory } = this.#ports
     const stream = memory.prepare(instrument)
-    if (stream.cursor === null) await restore(stream, database, this.#depth, signal)
-    if (!signal.aborted) memory.adopt(stream)
+    if (this.#feed.candles !== undefined) stream.firstTraded ??= Number.NEGATIVE_INFINITY
+    if (!this.#hasBegun(stream)) await this.#restore(stream, signal)
+    if (signal.aborted) return
+    memory.adopt(stream)
+    if (!stream.warm) this.#noteMissed(instrument.symbol)
+  }
+
+  /** Its ticks follow a place already: it is served, and a join of an earlier connection may still be under way. */
+  #hasBegun(stream: MemoryStream): boolean {
+    const { symbol } = stream.instrument
+    const isServed = this.#ports.memory.stream(symbol) === stream
+    return stream.cursor !== null || (isServed && this.#joins.isPlaced(symbol))
+  }
+
+  /** Reads back what is stored; without a database what waits for it, and the rest when it is there. */
+  async #restore(stream: MemoryStream, signal: AbortSignal): Promise<void> {
+    const { database, waiting, log } = this.#ports
+    const { instrument } = stream
+    try {
+      await restore(stream, database, this.#depth, signal, () => this.#hasBegun(stream))
+    } catch (error) {
+      if (!isGatewayError(error, 'tier_unavailable')) throw error
+      const { symbol } = instrument
+      log.warn({ symbol, reason: error.message }, 'the stream begins without what is stored')
+      const left = await waiting?.(instrument, RESTORED_TICKS)
+      if (this.#hasBegun(stream)) return
+      restoreWaiting(stream, left, this.#feed.contiguousIds)
+      if (!this.#recalls.has(symbol)) this.#recalls.set(symbol, this.#recall(stream))
+    }
+  }
+
+  /** Joins what is stored to a stream that began without it. Never rejects. */
+  async #recall(stream: MemoryStream): Promise<void> {
+    const { database, log } = this.#ports
+    const { instrument } = stream
+    const { symbol } = instrument
+    try {
+      await recall(stream, database, (recalled) => this.#join(instrument, recalled), this.#signal)
+    } catch (error) {
+      log.error({ symbol, reason: describeError(error) }, 'what is stored could not be joined to the stream')
+    }
+  }
+
+  /** Tells what is missing between what is stored and the stream, and has it filled. */
+  #join(instrument: Instrument, { holes, newest, gaps, candles }: Recalled): void {
+    const { symbol } = instrument
+    for (const row of candles) this.#ports.storeCandle(row)
+    for (const gap of gaps) this.#gaps.add(gap)
+    if (newest === undefined || !this.#feed.contiguousIds) return
+    for (const { from, to } of holes) this.#tellGap(instrument, { symbol, from, to }, MISSED)
+    if (holes.length > 0) this.#missedSince.set(symbol, newest.time)
+    this.#mendMissed(instrument)
+  }
+
+  #noteMissed(symbol: string): void {
+    const latest = this.#ports.memory.stream(symbol)?.latest
+    if (latest !== undefined && !this.#missedSince.has(symbol)) this.#missedSince.set(symbol, latest.time)
   }
 
   /** A tick that the stream has is nothing; one with an old id and a new time says that the source began anew. */
@@ -183,20 +267,29 @@ export class FeedRun {
     this.#gaps.add({ instrument, from: hole.from, to: hole.to, status: 'open', reason })
   }
 
-  /** Gaps that an earlier run left open, once it is known which trades the candles hold; each is taken once. */
-  #fillStoredGaps(instrument: Instrument): void {
+  /** What an earlier run left behind, once it is known which trades the candles hold; each is taken once. */
+  #fillBehind(instrument: Instrument): void {
     const { symbol } = instrument
+    this.#mendMissed(instrument)
     if (this.#recalled.has(symbol)) return
     this.#recalled.add(symbol)
-    this.#ports.database.gaps(instrument).then(
-      (gaps) => {
-        for (const gap of gaps) this.#gaps.add(gap)
-      },
-      (error) => {
-        // The next join asks again.
-        this.#recalled.delete(symbol)
-        this.#ports.log.warn({ symbol, reason: describeError(error) }, 'stored gaps are not known yet')
-      },
-    )
+    for (const gap of this.#ports.memory.stream(symbol)?.gaps() ?? []) this.#gaps.add({ instrument, ...gap })
+  }
+
+  /** Candles of the time away that are older than what memory has taken from the source. */
+  #mendMissed(instrument: Instrument): void {
+    const stream = this.#ports.memory.stream(instrument.symbol)
+    const from = this.#missedSince.get(instrument.symbol)
+    if (from === undefined || stream?.latest === undefined) return
+    this.#missedSince.delete(instrument.symbol)
+    const isHeld = stream.history.windows().every((window) => window.holds(window.startOf(from)))
+    if (!isHeld) this.#gaps.mend(instrument, { from, to: stream.latest.time })
+  }
+
+  async #mend(instrument: Instrument, range: TimeRange, signal: AbortSignal): Promise<void> {
+    const { memory, database } = this.#ports
+    // It has happened there, wherever its clock stands.
+    const now = () => Math.max(this.#ports.now(), range.to)
+    await mendCandles(instrument, range, { feed: this.#feed, database, memory, now }, signal)
   }
 }
