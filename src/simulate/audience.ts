@@ -30,7 +30,7 @@ export function audienceOf(peers: ReadonlySet<StreamPeer>): Audience {
 export function encode(stream: string, modes: Modes, payloads: readonly string[]): StreamBatches {
   const combined = () => payloads.map((payload) => textFrame(inEnvelope(stream, payload)))
   return {
-    raw: modes.raw ? createBatch(payloads.map(textFrame)) : undefined,
-    combined: modes.combined ? createBatch(combined()) : undefined,
+    raw: modes.raw ? createBatch(stream, payloads.map(textFrame)) : undefined,
+    combined: modes.combined ? createBatch(stream, combined()) : undefined,
   }
 }

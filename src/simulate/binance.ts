@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { describeError, GatewayError } from '../base/errors.ts'
 import { createDemandClock, createWallClock, type ExchangeClock } from './clock.ts'
 import { startEmitter } from './emitter.ts'
+import { createRestFaults } from './faults/rest-faults.ts'
+import { createFaults, type SimulatorFaults } from './faults/simulator-faults.ts'
 import { createHistory } from './history.ts'
 import { type KeptMinutes, openKeptMinutes } from './kept-minutes.ts'
 import type { SimulatedMarket } from './market.ts'
@@ -10,10 +12,11 @@ import type { MinuteStore } from './minute-ledger.ts'
 import { seedFor } from './noise.ts'
 import { playRecordings, type RecordingSource } from './recorded-market.ts'
 import { createRestHandler } from './rest-server.ts'
+import { createSeenCounters, type SimulatorSeen } from './seen.ts'
 import { openSimulatorState } from './simulator-state.ts'
 import { BINANCE_RULES, type ConnectionRules, serveStreams } from './stream-server.ts'
 import { HALTED, symbolSpecs } from './symbols.ts'
-import { createHaltedMarket, createSyntheticMarket } from './synthetic-market.ts'
+import { createHaltedMarket, createSyntheticMarket, type HaltableMarket } from './synthetic-market.ts'
 import { createWeightMeter } from './weight-meter.ts'
 
 export interface BinanceSimulatorOptions {
@@ -26,6 +29,8 @@ export interface BinanceSimulatorOptions {
   readonly symbols?: number | undefined
   /** Trades a second of all symbols together, default 50; `max` makes them as fast as the listeners take them. */
   readonly rate?: number | 'max' | undefined
+  /** Candles of the 30 days before the first trade, default true. Made up as they are asked for, which takes time. */
+  readonly past?: boolean | undefined
   /** Where the state is kept over restarts; without it, in memory only. */
   readonly directory?: string | undefined
   /** Begin anew, whatever is kept. */
@@ -52,10 +57,13 @@ export interface BinanceSimulator {
   readonly restUrl: string
   /** By the exchange's symbol. */
   readonly markets: ReadonlyMap<string, SimulatedMarket>
-  /** Cuts every stream connection without a close frame. */
-  closeAll(): void
-  /** While true, stream connections are open and dead: nothing is sent, no ping answered. What they miss is lost. */
-  stall(stalled: boolean): void
+  readonly faults: SimulatorFaults
+  readonly seen: SimulatorSeen
+  /**
+   * While true, nothing new happens on any market, or on one; time and klines go on. Then trading goes on with the next
+   * id. @throws GatewayError `config_invalid` unless trades are made up at a rate and kept in memory only
+   */
+  halt(halted: boolean, symbol?: string): void
   /** Sends `text` to every stream connection as it is. */
   inject(text: string): void
   /** Leaves no timer and no socket. */
@@ -68,7 +76,8 @@ export interface BinanceSimulator {
  */
 export async function startBinanceSimulator(options: BinanceSimulatorOptions = {}): Promise<BinanceSimulator> {
   const { host = '127.0.0.1', port = 0, weightLimit = 6000, now = Date.now, rules } = options
-  const { markets, clock, minutes } = await createMarkets(options, now())
+  const exchange = await createMarkets(options, now())
+  const { markets, clock, minutes } = exchange
   const histories = new Map(markets.map((market) => [market, createHistory(market, storeOf(market, minutes))]))
   const bySymbol = new Map(markets.map((market) => [market.symbol, market]))
   const source = {
@@ -78,28 +87,34 @@ export async function startBinanceSimulator(options: BinanceSimulatorOptions = {
     clock: clock.at,
   }
 
-  const server = createServer(createRestHandler(source, createWeightMeter(weightLimit), now))
+  const seen = createSeenCounters()
+  const restFaults = createRestFaults(weightLimit)
+  const meter = createWeightMeter(weightLimit)
+  const server = createServer(createRestHandler({ source, meter, faults: restFaults, seen, now }))
   const boundPort = await listen(server, host, port)
-  const streams = serveStreams(server, now, { ...BINANCE_RULES, ...rules })
+  const streams = serveStreams(server, now, { ...BINANCE_RULES, ...rules }, seen)
+  const { faults, deliver, close: closeFaults } = createFaults(streams, restFaults, () => clock.at(now()))
   const stopEmitting = startEmitter({
     markets: [...histories].map(([market, history]) => ({ market, history })),
     peers: streams.peers,
     clock,
     now,
-    deliver: (peer, batches) => peer.write(batches),
+    deliver,
   })
   return {
     port: boundPort,
     streamUrl: `ws://${host}:${boundPort}`,
     restUrl: `http://${host}:${boundPort}`,
     markets: bySymbol,
-    closeAll: streams.terminateAll,
-    stall: streams.stall,
+    faults,
+    seen,
+    halt: (halted, symbol) => halt(exchange, { halted, symbol, now: now() }),
     inject(text) {
       for (const peer of streams.peers) peer.say(text)
     },
     async close() {
       stopEmitting()
+      closeFaults()
       streams.close()
       await closeServer(server)
     },
@@ -110,6 +125,18 @@ interface Exchange {
   readonly markets: readonly SimulatedMarket[]
   readonly clock: ExchangeClock
   readonly minutes?: KeptMinutes | undefined
+  readonly haltable?: readonly HaltableMarket[] | undefined
+}
+
+function halt(
+  { haltable }: Exchange,
+  { halted, symbol, now }: { readonly halted: boolean; readonly symbol: string | undefined; readonly now: number },
+): void {
+  if (haltable === undefined) {
+    const other = 'was played, made as fast as it is taken, or kept in a directory'
+    throw new GatewayError('config_invalid', `trading must be made up at a rate and in memory to be halted, ${other}`)
+  }
+  for (const market of haltable) if (symbol === undefined || market.symbol === symbol) market.halt(halted, now)
 }
 
 function storeOf({ symbol }: SimulatedMarket, minutes: KeptMinutes | undefined): MinuteStore | undefined {
@@ -128,7 +155,7 @@ const RATE_AT_MAX = 20_000
 const STEP_AT_MAX_MS = 100
 
 function inventMarkets(options: BinanceSimulatorOptions, now: number): Exchange {
-  const { rate = 50, symbols = 0, directory, fresh = false, seed } = options
+  const { rate = 50, symbols = 0, past = true, directory, fresh = false, seed } = options
   if (rate === 'max' && directory !== undefined) {
     throw new GatewayError('config_invalid', "rate must be a number where trades are kept in a directory, was 'max'")
   }
@@ -143,10 +170,12 @@ function inventMarkets(options: BinanceSimulatorOptions, now: number): Exchange 
   const shares = specs.reduce((sum, { share }) => sum + share, 0)
   const markets = specs.map((spec) => {
     const life = state.lifeOf(spec, { own: (all * spec.share) / shares, all })
-    return createSyntheticMarket(spec, seedFor(state.seed, spec.symbol), life, clock)
+    const market = createSyntheticMarket(spec, seedFor(state.seed, spec.symbol), life, clock)
+    return past ? market : { ...market, past: undefined }
   })
   const minutes = directory === undefined ? undefined : openKeptMinutes(directory, state.isNew)
-  return { markets: [...markets, createHaltedMarket(HALTED, clock)], clock, minutes }
+  const haltable = directory === undefined && rate !== 'max' ? markets : undefined
+  return { markets: [...markets, createHaltedMarket(HALTED, clock)], clock, minutes, haltable }
 }
 
 function listen(server: Server, host: string, port: number): Promise<number> {

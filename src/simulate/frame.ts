@@ -1,14 +1,32 @@
 /**
- * A finished server-to-client WebSocket text frame (RFC 6455 section 5.2, unmasked) as a string of bytes. What the
- * exchange says is ASCII, so one character is one byte and frames are joined and written as `latin1`.
+ * A finished server-to-client WebSocket frame (RFC 6455 section 5.2, unmasked) as a string of bytes. What the exchange
+ * says is ASCII, so one character is one byte and frames are joined and written as `latin1`.
  */
 export type Frame = string
 
+const TEXT = 0x81
+const BINARY = 0x82
+
 /** Makes a text frame of ASCII. */
 export function textFrame(text: string): Frame {
-  const length = text.length
-  if (length < 126) return String.fromCharCode(0x81, length) + text
-  if (length < 65_536) return String.fromCharCode(0x81, 126, length >>> 8, length & 0xff) + text
+  return header(TEXT, text.length) + text
+}
+
+/** Makes a binary frame; `bytes` has one character a byte. */
+export function binaryFrame(bytes: string): Frame {
+  return header(BINARY, bytes.length) + bytes
+}
+
+/** What a frame carries. */
+export function payloadOf(frame: Frame): string {
+  const length = frame.charCodeAt(1)
+  if (length < 126) return frame.slice(2)
+  return frame.slice(length === 126 ? 4 : 10)
+}
+
+function header(kind: number, length: number): string {
+  if (length < 126) return String.fromCharCode(kind, length)
+  if (length < 65_536) return String.fromCharCode(kind, 126, length >>> 8, length & 0xff)
   const low = length % 4_294_967_296
   const bytes = [
     0,
@@ -20,18 +38,21 @@ export function textFrame(text: string): Frame {
     (low >>> 8) & 0xff,
     low & 0xff,
   ]
-  return String.fromCharCode(0x81, 127, ...bytes) + text
+  return String.fromCharCode(kind, 127, ...bytes)
 }
 
 /** Frames of one stream that leave together, in order. They are joined once for all who get them whole. */
 export interface Batch {
+  /** `btcusdt@aggTrade`. */
+  readonly stream: string
   readonly frames: readonly Frame[]
   bytes(): Buffer
 }
 
-export function createBatch(frames: readonly Frame[]): Batch {
+export function createBatch(stream: string, frames: readonly Frame[]): Batch {
   let joined: Buffer | undefined
   return {
+    stream,
     frames,
     bytes() {
       joined ??= Buffer.from(frames.join(''), 'latin1')

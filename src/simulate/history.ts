@@ -1,6 +1,7 @@
 import { addTrade, flatKline, INTERVAL_MS, type Interval, joinKlines, openTimeOf } from './kline.ts'
 import type { Kline, SimulatedMarket } from './market.ts'
 import { createMinuteLedger, type MinuteStore } from './minute-ledger.ts'
+import { secondOfPast } from './past-seconds.ts'
 
 /** Which klines are asked for. Times are open times in Unix ms, both ends included. */
 export interface KlineRange {
@@ -25,7 +26,8 @@ const MAX_SECONDS_KEPT = 10_000
 
 /**
  * Creates the klines of a market: minutes from the ledger, hours from minutes, what is longer from hours, so that all
- * of them agree; seconds straight from the trades. A closed kline is made once.
+ * of them agree; seconds straight from the trades, and before the first of them from the minutes. A closed kline is made
+ * once.
  */
 export function createHistory(market: SimulatedMarket, store?: MinuteStore): History {
   const ledger = createMinuteLedger(market, store)
@@ -77,12 +79,15 @@ export function createHistory(market: SimulatedMarket, store?: MinuteStore): His
   return { klines, fold: ledger.fold }
 }
 
-/** Seconds are there from the first trade on. */
+/** Where the market has no past, seconds are there from the first trade on. */
 function firstSecond(market: SimulatedMarket, now: number): number | undefined {
+  if (market.past) return market.past.from
   return market.nextId(now) > market.firstId ? market.steps(market.firstId).time : undefined
 }
 
 function secondAt(market: SimulatedMarket, openTime: number, now: number): Kline {
+  const { past } = market
+  if (past && openTime < past.until) return secondOfPast(past.minute(openTimeOf('1m', openTime)), openTime)
   const from = market.idAt(openTime)
   const until = Math.min(market.idAt(openTime + INTERVAL_MS['1s']), market.nextId(now))
   let kline = flatKline(openTime, market.steps(Math.max(market.firstId, from - 1)).priceSteps)

@@ -2,12 +2,15 @@
 export class Refusal extends Error {
   readonly status: number
   readonly code: number
+  /** When to come again, wall time, Unix ms: sent as `Retry-After`. */
+  readonly until: number | undefined
 
-  constructor(code: number, msg: string, status = 400) {
+  constructor(code: number, msg: string, { status = 400, until }: { status?: number; until?: number } = {}) {
     super(msg)
     this.name = 'Refusal'
     this.code = code
     this.status = status
+    this.until = until
   }
 }
 

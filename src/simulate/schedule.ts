@@ -6,7 +6,7 @@ export interface Segment {
   /** Unix ms. */
   readonly startTime: number
   readonly ratePerSecond: number
-  /** The last millisecond in which it trades; without it, it trades on. */
+  /** The last millisecond in which it trades; without it, it trades on. A last segment that has it is a halt. */
   readonly until?: number | undefined
 }
 
@@ -30,7 +30,7 @@ export interface Schedule {
 const BLOCK = 64
 
 /**
- * Creates the schedule of `segments`, of which there is at least one, in order. Trade k of a segment happens after
+ * Creates the schedule of `segments`, of which there is at least one, in order; they may grow. Trade k of a segment happens after
  * k / rate seconds, shaken by less than a place and bent within its block, both by hashes: so the time of any trade is
  * known without the others', order is kept, and nothing ticks like a metronome.
  */
@@ -45,7 +45,8 @@ export function createSchedule(marketSeed: number, segments: readonly Segment[])
   }
   return {
     timeOf: (n) => timeIn(segmentOf(n), n),
-    firstAt(time) {
+    firstAt(asked) {
+      const time = beforeAHalt(segments, asked)
       const segment = segments.findLast(({ startTime }) => startTime <= time) ?? segments[0]!
       const next = segments[segments.indexOf(segment) + 1]
       if (time <= segment.startTime) return segment.firstN
@@ -62,6 +63,11 @@ export function createSchedule(marketSeed: number, segments: readonly Segment[])
       return next ? Math.min(low, next.firstN) : low
     },
   }
+}
+
+/** Nothing happens in a halt: every moment in it is like its first. */
+function beforeAHalt(segments: readonly Segment[], time: number): number {
+  return Math.min(time, (segments.at(-1)!.until ?? Number.POSITIVE_INFINITY) + 1)
 }
 
 /**

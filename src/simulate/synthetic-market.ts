@@ -3,9 +3,15 @@ import { printTrade } from './decimal.ts'
 import type { MarketFacts, SimulatedMarket, TradeSteps } from './market.ts'
 import { createPricePath, seedFor } from './noise.ts'
 import { createMinutePast } from './past-minutes.ts'
-import { createSchedule, type MarketLife } from './schedule.ts'
+import { continueSegments, createSchedule, type MarketLife } from './schedule.ts'
 import type { SymbolSpec } from './symbols.ts'
 import { createRawOffsets, createTakerSides, createTradeSizes } from './trade-shape.ts'
+
+/** A market in which trading can be halted. */
+export interface HaltableMarket extends SimulatedMarket {
+  /** While true, nothing new happens; then trading goes on with the next id, and nothing has happened meanwhile. */
+  halt(halted: boolean, now: number): void
+}
 
 /**
  * Creates a market whose every trade is a pure function of (its seed, its number): ids are `firstId + n`. The price
@@ -16,9 +22,10 @@ export function createSyntheticMarket(
   marketSeed: number,
   life: MarketLife,
   clock: ExchangeClock,
-): SimulatedMarket {
+): HaltableMarket {
+  const segments = [...life.segments]
   const own = (use: string) => seedFor(marketSeed, use)
-  const schedule = createSchedule(marketSeed, life.segments)
+  const schedule = createSchedule(marketSeed, segments)
   const path = createPricePath(own('path'), spec.hourlyDeviation)
   const priceAt = (seconds: number) => Math.round(spec.price * Math.exp(path(seconds)) * 10 ** spec.priceDigits)
   const buyerIsMaker = createTakerSides(own('side'), own('mood'))
@@ -50,6 +57,16 @@ export function createSyntheticMarket(
     steps,
     trade: (id) => printTrade(spec, steps(id)),
     past: createMinutePast(own('past'), spec, life, priceAt),
+    halt(halted, now) {
+      const { until, ...last } = segments.at(-1)!
+      if (halted === (until !== undefined)) return
+      const time = clock.at(now)
+      if (until === undefined) segments.splice(-1, 1, { ...last, until: time })
+      else {
+        const goingOn = { until, startTime: Math.max(time, until) + 1, ratePerSecond: last.ratePerSecond }
+        segments.splice(0, segments.length, ...continueSegments(marketSeed, segments, goingOn))
+      }
+    },
   }
 }
 
