@@ -1,20 +1,27 @@
-import { describeError } from './base/errors.ts'
+import { describeError, GatewayError } from './base/errors.ts'
 import type { Log } from './base/log.ts'
 import { VERSION } from './base/version.ts'
 import type { Config } from './config.ts'
 import type { Feed } from './feed.ts'
-import { type FeedTallies, type RunningFeeds, startFeeds } from './feed-side.ts'
-import { createHttpServer } from './http/server.ts'
+import { startCacheSide } from './gateway/cache-side.ts'
+import { createCacheView } from './gateway/cache-view.ts'
+import { type ChartSide, createChartSide } from './gateway/chart-side.ts'
+import { type FeedTallies, type RunningFeeds, startFeeds, tellSettled } from './gateway/feed-side.ts'
+import { createPriceSide, type PriceSide } from './gateway/price-side.ts'
+import { createReadSide, listInstruments } from './gateway/read-side.ts'
+import { openStoreSide, type StoreSide } from './gateway/store-side.ts'
+import type { CacheView } from './http/cache.ts'
+import type { Readiness } from './http/health.ts'
+import { createHttpServer, type HttpServer } from './http/server.ts'
 import { createHub, type Hub } from './hub/hub.ts'
 import { sameOriginOrLoopback } from './hub/origin.ts'
 import type { HubSource } from './hub/source.ts'
-import { streamName } from './market/instrument.ts'
-import { createHubSource, listInstruments } from './read-side.ts'
+import { createExposition, type Exposition } from './metrics/exposition.ts'
+import { buildMetrics, gatewayMetrics } from './metrics/gateway-metrics.ts'
 import { keepCandles } from './streams/keep-candles.ts'
-import type { Database } from './tiers/database.ts'
-import { openDatabaseTier } from './tiers/database-tier.ts'
-import { MemoryTier } from './tiers/memory.ts'
-import { createDatabaseWriter, type DatabaseWriter } from './tiers/writer.ts'
+import { createTaskSide, type TaskSide } from './tasks/task-side.ts'
+import { MemoryTier } from './tiers/memory/memory.ts'
+import type { DatabaseWriter } from './tiers/writer/writer.ts'
 
 /** A gateway that clients can reach. */
 export interface ServingGateway {
@@ -23,7 +30,8 @@ export interface ServingGateway {
   readonly memory: MemoryTier
   readonly writer: DatabaseWriter
   readonly hub: Hub
-  readonly tallies: FeedTallies
+  /** By the feed's name. */
+  readonly tallies: ReadonlyMap<string, FeedTallies>
   /** Resolves when the warm-up is over: until then clients are told to come back. */
   readonly ready: Promise<void>
 }
@@ -43,13 +51,16 @@ export interface GatewayOptions {
   readonly onServing?: (gateway: ServingGateway) => void
   /** Aborting it while the gateway starts gives the start up: it rejects with the signal's reason. */
   readonly stop?: AbortSignal
+  /** A stream without a tick for so long is asked for; a minute unless told. */
+  readonly quietMs?: number
   readonly now?: () => number
 }
 
 type OnClose = (closer: () => Promise<void>) => void
 
 /**
- * Builds the gateway and starts it. Resolves when the database is open and the feeds run.
+ * Builds the gateway and starts it. Resolves when the database is open and the feeds run; while a server is away, the
+ * gateway serves without it.
  * @throws GatewayError port_taken, data_dir_locked, config_invalid, tier_unavailable; nothing is left running then.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -67,63 +78,120 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-async function start(options: GatewayOptions, onClose: OnClose): Promise<ServingGateway> {
-  const { config, feeds, log, stop, onServing, now = Date.now } = options
-  const memory = new MemoryTier()
-  let running: RunningFeeds | undefined
-  const isReady = () => running?.isReady() ?? false
-  const reasons = () => running?.reasons() ?? ['the database is being opened']
+/** What is asked for over HTTP before it is there: the port is open first. */
+interface Parts {
+  store?: StoreSide
+  source?: ReturnType<typeof createReadSide>
+  prices?: PriceSide
+  charts?: ChartSide
+  cacheView?: CacheView
+  running?: RunningFeeds
+  tasks?: TaskSide
+}
 
-  // First of all the port: a taken one is the likeliest problem, and the quickest to tell.
-  const http = await createHttpServer({
-    host: config.host,
-    port: config.port,
-    readiness: () => ({ ready: isReady(), reasons: reasons() }),
-    instruments: () => listInstruments(memory),
-    dashboardDirectory: options.dashboardDirectory,
-    log,
-  })
+async function start(options: GatewayOptions, onClose: OnClose): Promise<ServingGateway> {
+  const { config, feeds, log, stop, onServing, quietMs, now = Date.now } = options
+  const memory = new MemoryTier()
+  const metrics = createExposition()
+  metrics.add(buildMetrics())
+  const parts: Parts = {}
+
+  // A taken port is the likeliest problem, and the quickest to tell.
+  const http = await openHttp(options, memory, metrics, parts)
   onClose(() => http.close())
 
-  const { databaseUrl, dataDir, tickRetentionDays } = config
-  const tier = await openDatabaseTier({ databaseUrl, dataDir, tickRetentionDays, stop, log, now })
-  onClose(() => tier.close())
-  const { database } = tier
-  const writer = startWriter(database, memory, log)
-  onClose(() => writer.close())
+  const { url } = http
+  const store = await openStoreSide({ config, memory, url, stop, log, now })
+  const { tier, database, writer } = store
+  onClose(store.close)
+  parts.store = store
 
-  const hub = startHub(config, createHubSource(memory, database), log)
-  hub.attach(http.server, { ready: isReady })
+  const cacheSide = startCacheSide({ config, log, now })
+  const { cache, redis } = cacheSide
+  onClose(cacheSide.close)
+  parts.cacheView = createCacheView({ config, cache, redis, database: tier })
+
+  const charts = createChartSide({ memory, database, feeds, cacheSide, log, now })
+  onClose(charts.close)
+  parts.charts = charts
+  const { olderCandles } = charts
+  const storeChanged = () => keeper.storeChanged()
+  const source = createReadSide(memory, database, { olderCandles, storeChanged, stored: () => writer.flush() })
+  parts.source = source
+
+  const hub = startHub(config, source, log)
+  const prices = createPriceSide({ memory, database, feeds, cacheSide, watched: () => hub.watched() })
+  onClose(async () => prices.close())
+  parts.prices = prices
+  hub.attach(http.server, { ready: () => isWarm(parts) })
   const keeper = keepCandles({
     memory,
     latenessMs: config.latenessMs,
     onFinal: (symbol, timeframe, candle) => hub.candle(symbol, timeframe, candle),
+    onClosed: () => hub.closed(),
     store: (row) => writer.candle(row),
     now,
   })
   onClose(async () => keeper.stop())
   onClose(() => hub.close())
 
-  running = startFeeds(feeds, { memory, database, writer, hub, config, log, now })
-  const { close, ready, tallies } = running
-  onClose(close)
-  const gateway = { url: http.url, memory, writer, hub, tallies, ready }
+  const { waiting } = tier
+  const running = startFeeds(feeds, {
+    ...{ memory, database, waiting, writer, hub, config, quietMs, log, now },
+    onTick: prices.touch,
+  })
+  const { ready, tallies } = running
+  store.onRefill(running.refill)
+  onClose(running.close)
+  parts.running = running
+  const tasks = createTaskSide({
+    ...{ memory, database, feeds, config, now, storeChanged },
+    stored: () => writer.flush(),
+    onSettled: (gap) => tellSettled(gap, { memory, writer, hub, log }),
+  })
+  onClose(tasks.close)
+  parts.tasks = tasks
+  metrics.add(gatewayMetrics({ memory, feeds: tallies, writer, hub, cache, redis, database: tier }))
+  const gateway = { url, memory, writer, hub, tallies, ready }
   onServing?.(gateway)
   await tier.opened
   return gateway
 }
 
-function startWriter(database: Database, memory: MemoryTier, log: Log): DatabaseWriter {
-  return createDatabaseWriter({
-    database,
-    log,
-    onDurable: ({ symbol }, id) => memory.stream(symbol)?.durable(id),
-    onDropped({ instrument, from, to }) {
-      // They will never be durable: memory would keep them for ever.
-      memory.stream(instrument.symbol)?.durable(to)
-      log.error({ stream: streamName(instrument), from, to }, 'ticks not stored')
+function openHttp(
+  { config, dashboardDirectory, log }: GatewayOptions,
+  memory: MemoryTier,
+  metrics: Exposition,
+  parts: Parts,
+): Promise<HttpServer> {
+  return createHttpServer({
+    host: config.host,
+    port: config.port,
+    readiness: () => readinessOf(parts),
+    instruments: () => listInstruments(memory),
+    source: () => parts.source,
+    prices: () => parts.prices,
+    cache: () => parts.cacheView,
+    charts: () => parts.charts,
+    runTask(request, signal) {
+      if (parts.tasks !== undefined) return parts.tasks.run(request, signal)
+      throw new GatewayError('unavailable', 'the gateway is starting')
     },
+    metrics,
+    dashboardDirectory,
+    log,
   })
+}
+
+function isWarm({ running }: Parts): boolean {
+  return running?.isReady() ?? false
+}
+
+/** Clients are served from memory while the database has not been there yet: whoever sends them here need not know. */
+function readinessOf(parts: Parts): Readiness {
+  const unstored = parts.store?.reasons() ?? ['the database is being opened']
+  const reasons = [...unstored, ...(parts.running?.reasons() ?? [])]
+  return { ready: isWarm(parts) && unstored.length === 0, reasons }
 }
 
 function startHub(config: Config, source: HubSource, log: Log): Hub {

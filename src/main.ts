@@ -2,13 +2,17 @@ import { fileURLToPath } from 'node:url'
 import { FEEDS } from '../feeds/index.ts'
 import { GatewayError, isGatewayError } from './base/errors.ts'
 import { createLog, type Log } from './base/log.ts'
+import type { TaskEvent } from './base/task-event.ts'
 import { VERSION } from './base/version.ts'
 import { type Config, loadConfig, variablesForLater } from './config.ts'
 import { type DemoOptions, startDemo } from './demo.ts'
+import type { Feed } from './feed.ts'
 import { type Gateway, type ServingGateway, startGateway } from './gateway.ts'
 import { aborted, stopSignal } from './stop-signal.ts'
+import { startTask as startTaskWith } from './tasks/start-task.ts'
 import { lockDataDir } from './tiers/data-dir-lock.ts'
-import { migrateDatabase } from './tiers/open-database.ts'
+import { migrateDatabase } from './tiers/database/open-database.ts'
+import type { TaskRequest } from './wire/tasks.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -61,6 +65,23 @@ export function migrate(env: Env): Promise<number> {
   })
 }
 
+/**
+ * Checks or loads what is stored, in the gateway at `url`, in the one that runs in DATA_DIR, or where there is none, here.
+ * @throws GatewayError
+ */
+export function startTask(
+  request: TaskRequest,
+  url: string | undefined,
+  env: Env,
+  signal: AbortSignal,
+): AsyncIterable<TaskEvent> {
+  return startTaskWith(request, { url, config: () => loadConfig(env), feeds: createFeeds }, signal)
+}
+
+function createFeeds(config: Config): readonly Feed[] {
+  return FEEDS.map(({ create }) => create(config)).filter(({ symbols }) => symbols.length > 0)
+}
+
 function start(
   config: Config,
   log: Log,
@@ -74,7 +95,7 @@ function start(
       'API_KEYS and API_KEYS_FILE must be unset: this version checks no keys yet',
     )
   }
-  const feeds = FEEDS.map(({ create }) => create(config)).filter(({ symbols }) => symbols.length > 0)
+  const feeds = createFeeds(config)
   return startGateway({ config, feeds, dashboardDirectory: DASHBOARD, log, stop, onServing })
 }
 

@@ -16,6 +16,7 @@ interface TailFlags {
   readonly format: Format
   readonly after?: string
   readonly from?: number
+  readonly to?: number
   readonly speed?: number | 'max'
 }
 
@@ -31,6 +32,7 @@ export const tailCommand = new Command('tail')
   .addOption(new Option('--format <format>', 'how to print it').choices(FORMATS).default('ndjson'))
   .option('--after <id>', 'begin after this tick: ID, or SYMBOL:ID,...')
   .option('--from <time>', 'replay from this moment on: Unix ms or ISO 8601', moment)
+  .option('--to <time>', 'end the replay at this moment; without it, it goes on live', moment)
   .option('--speed <x>', "of the replay: 0.1 to 1000, or 'max'", replaySpeed)
   .action(tail)
 
@@ -60,11 +62,14 @@ async function tail(symbols: readonly string[], flags: TailFlags): Promise<void>
 async function* rows(
   gateway: Gateway,
   symbols: readonly string[],
-  { channel, timeframe, after, from, speed }: TailFlags,
+  { channel, timeframe, after, from, to, speed }: TailFlags,
   signal: AbortSignal,
 ): AsyncGenerator<Row> {
-  if (channel !== 'ticks' && (after ?? from ?? speed) !== undefined) {
-    throw new GatewayError('bad_parameter', `--after, --from and --speed are for --channel ticks, was ${channel}`)
+  if (after !== undefined && from !== undefined) {
+    throw new GatewayError('bad_parameter', '--after and --from must not be given both')
+  }
+  if (channel !== 'ticks' && (after ?? from ?? to ?? speed) !== undefined) {
+    throw new GatewayError('bad_parameter', `--after, --from, --to and --speed are for --channel ticks, was ${channel}`)
   }
   if (channel === 'prices') return yield* gateway.prices(symbols, {}, signal)
   if (channel === 'candles') {
@@ -76,6 +81,7 @@ async function* rows(
   const start = {
     ...(after === undefined ? {} : { after: cursors(after, symbols) }),
     ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
     ...(speed === undefined ? {} : { speed }),
   }
   for await (const { live: _, ...tick } of gateway.ticks(symbols, start, signal)) yield tick

@@ -2,10 +2,14 @@
 import { Command } from 'commander'
 import { describeError } from '../base/errors.ts'
 import { VERSION } from '../base/version.ts'
+import { backfillCommand } from './backfill.ts'
+import { cacheCommand } from './cache.ts'
 import { demoCommand } from './demo.ts'
 import { migrateCommand } from './migrate.ts'
 import { serveCommand } from './serve.ts'
 import { tailCommand } from './tail.ts'
+import { exitOnUsage, isTask } from './task.ts'
+import { verifyCommand } from './verify.ts'
 
 const program = new Command('tickgate')
   .description('A self-hosted realtime market-data gateway: Binance, Yahoo and FRED in, one gapless WebSocket out.')
@@ -18,8 +22,11 @@ const program = new Command('tickgate')
     '\nWithout a command, tickgate serves. The gateway is configured by its environment: see .env.example.',
   )
 
-for (const command of [serveCommand, demoCommand, tailCommand, migrateCommand]) {
+const commands = [serveCommand, demoCommand, tailCommand, cacheCommand, verifyCommand, backfillCommand, migrateCommand]
+for (const command of commands) {
   program.addCommand(command.copyInheritedSettings(program))
+  const all = [command, ...command.commands.map((each) => each.copyInheritedSettings(program))]
+  if (isTask(command)) for (const each of all) each.exitOverride(exitOnUsage)
 }
 
 const words = process.argv.slice(2)

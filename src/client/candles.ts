@@ -25,6 +25,8 @@ export interface CandleOptions {
   readonly history?: number
   /** Least ms between two frames of one candle; the gateway's default unless told. */
   readonly interval?: number
+  /** Buckets without a trade carry the last close: a candle for each of them. */
+  readonly fill?: boolean
 }
 
 /** Follows candles: a whole snapshot per symbol on every connection, then each change. */

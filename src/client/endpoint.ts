@@ -25,3 +25,9 @@ export function socketUrl(address: string | URL): URL {
   const path = url.pathname.replace(/\/+$/, '')
   return new URL(`${protocol}//${url.host}${path.endsWith('/ws') ? path : `${path}/ws`}${url.search}`)
 }
+
+/** A path of the gateway's HTTP side, from any address of it. @throws GatewayError bad_parameter */
+export function httpUrl(address: string | URL, path: string): URL {
+  const { protocol, host, pathname } = socketUrl(address)
+  return new URL(`${protocol === 'wss:' ? 'https:' : 'http:'}//${host}${pathname.replace(/ws$/, '')}${path}`)
+}

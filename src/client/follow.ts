@@ -1,6 +1,6 @@
 import { GatewayError } from '../base/errors.ts'
 import { links, type Redialing } from './links.ts'
-import type { ErrorMessage, ServerMessage, Subscribe } from './messages.ts'
+import type { Action, ErrorMessage, ServerMessage, Subscribe } from './messages.ts'
 
 /** A `subscribe` before it has its id. */
 export type Request = Omit<Subscribe, 'op' | 'id' | 'symbols'> & { readonly symbols: readonly string[] }
@@ -8,14 +8,19 @@ export type Request = Omit<Subscribe, 'op' | 'id' | 'symbols'> & { readonly symb
 /** Asks on the connection of the moment; returns the id that the answer will carry. */
 export type Ask = (request: Request) => number
 
+/** Steers what is being replayed on the connection of the moment; what cannot be done is not done. */
+export type Act = (action: Action) => void
+
 /** One channel's understanding of what the gateway says; lives as long as the loop that reads it. */
 export interface Follower<Item> {
   /** What is still wanted; a refused symbol leaves it. */
   readonly symbols: Set<string>
   /** Asks a fresh connection for what comes next. */
-  start(ask: Ask): void
+  start(ask: Ask, act: Act): void
   /** Takes one message; returns what the consumer shall see of it, in order. */
   take(message: ServerMessage, ask: Ask): readonly Item[]
+  /** Nothing more will come. */
+  isOver?(): boolean
 }
 
 /**
@@ -35,13 +40,22 @@ export async function* follow<Item>(
       link.send({ op: 'subscribe', id: lastRequest, ...request })
       return lastRequest
     }
-    follower.start(ask)
+    const actions = new Set<number>()
+    const act: Act = (action) => {
+      lastRequest += 1
+      actions.add(lastRequest)
+      link.send({ op: 'replay', id: lastRequest, ...action })
+    }
+    follower.start(ask, act)
     for await (const batch of link.messages) {
       for (const message of batch) {
         if (signal.aborted) return
         if (message.type === 'gap' || message.type === 'lost') redialing.onNotice(message)
+        // The replay was over, or live, before the gateway read of it.
+        if (message.type === 'error' && actions.has(Number(message.id))) continue
         if (message.type === 'error') refuse(message, follower, redialing, link.cut)
         else yield* follower.take(message, ask)
+        if (follower.isOver?.()) return
       }
     }
   }

@@ -1,8 +1,9 @@
+import type { Clock } from '../base/clock.ts'
 import { describeError } from '../base/errors.ts'
 import { createPushQueue } from '../base/push.ts'
-import { decodeMessage, type ErrorMessage, type ServerMessage, type Subscribe } from './messages.ts'
+import { decodeMessage, type ErrorMessage, type ServerMessage, type Steer, type Subscribe } from './messages.ts'
 import type { OpenSocket, Socket } from './socket.ts'
-import { type Clock, createWatchdog } from './watchdog.ts'
+import { createWatchdog } from './watchdog.ts'
 
 /** How a connection ended; `code` is undefined when this side ended it. */
 export interface Ending {
@@ -16,7 +17,7 @@ export interface Dialing {
   readonly token: string | undefined
   readonly open: OpenSocket
   readonly clock: Clock
-  /** Frames that may wait for the consumer. */
+  /** Frames that may wait for the consumer; each row of a history counts as one. */
   readonly bufferedFrames: number
 }
 
@@ -29,7 +30,7 @@ export interface Link {
   readonly ending: Ending | undefined
   /** The last error that concerned the whole connection: the words that belong to a close code. */
   readonly complaint: ErrorMessage | undefined
-  send(request: Subscribe): void
+  send(request: Subscribe | Steer): void
   /** Gives the connection up, saying why; what was heard is still read. */
   cut(reason: string): void
 }
@@ -38,7 +39,7 @@ const MAX_SILENCE_BEFORE_WELCOME_MS = 35_000
 const BROKEN = 1006
 
 export function openLink({ url, token, open, clock, bufferedFrames }: Dialing): Link {
-  const queue = createPushQueue<ServerMessage>(bufferedFrames)
+  const queue = createPushQueue(bufferedFrames, undefined, weightOf)
   const watchdog = createWatchdog(
     MAX_SILENCE_BEFORE_WELCOME_MS,
     () => end({ reason: 'the gateway fell silent' }),
@@ -97,4 +98,11 @@ export function openLink({ url, token, open, clock, bufferedFrames }: Dialing): 
     },
     cut: (reason) => end({ reason }),
   }
+}
+
+function weightOf(message: ServerMessage): number {
+  if (message.type !== 'ws_history') return 1
+  // A channel that is not known here may have rows of another name.
+  const rows = 'ticks' in message ? message.ticks : 'candles' in message ? message.candles : []
+  return 1 + rows.length
 }

@@ -2,6 +2,8 @@ import type { ClientMessage, ServerMessage as WireMessage } from '../wire/messag
 
 /** What this client asks. */
 export type Subscribe = ClientMessage<'subscribe'>
+export type Steer = ClientMessage<'replay'>
+export type Action = Omit<Steer, 'op' | 'id'>
 
 /** What this client hears. A gateway may say more one day; what is not known is let pass. */
 export type ServerMessage = WireMessage

@@ -20,6 +20,8 @@ export type Notice =
   | { readonly type: 'asked'; readonly symbol: string; readonly after: Cursor }
   /** The gateway no longer has what followed `after`: the ticks go on from `oldest`. */
   | { readonly type: 'truncated'; readonly symbol: string; readonly after: Cursor; readonly oldest: Cursor }
+  /** Ticks as old as a replay was to begin with are gone: it begins at the oldest that there is. */
+  | { readonly type: 'shortened'; readonly symbol: string; readonly from: number }
   /** Asking again did not help: nothing is known of what lies between `after` and `next`. */
   | { readonly type: 'hole'; readonly symbol: string; readonly after: Cursor | null; readonly next: Cursor }
   /** The symbol is another stream now (`binance:BTCUSDC`): its ids begin anew. */
@@ -30,7 +32,7 @@ export type Notice =
   | LostMessage
 
 /** The notices that mean missing data. */
-const LOSSES: readonly Notice['type'][] = ['truncated', 'hole', 'replaced', 'refused', 'gap', 'lost']
+const LOSSES: readonly Notice['type'][] = ['truncated', 'shortened', 'hole', 'replaced', 'refused', 'gap', 'lost']
 
 /** One line about a notice, for people. */
 export function describeNotice(notice: Notice): string {
@@ -45,6 +47,8 @@ export function describeNotice(notice: Notice): string {
       return `${notice.symbol}: the tick after ${notice.after} is missing, asking for it again`
     case 'truncated':
       return `${notice.symbol}: the ticks after ${notice.after} are gone, going on from ${notice.oldest}`
+    case 'shortened':
+      return `${notice.symbol}: not all ticks since ${new Date(notice.from).toISOString()} are there: beginning at the oldest`
     case 'hole':
       return `${notice.symbol}: nothing is known of the ticks between ${notice.after ?? 'the start'} and ${notice.next}`
     case 'replaced':

@@ -1,8 +1,9 @@
 import type { Cursor } from '../market/tick.ts'
 import type { TickHistory, TickRow } from '../wire/messages.ts'
-import type { Ask, Follower } from './follow.ts'
+import type { Act, Ask, Follower } from './follow.ts'
 import type { ServerMessage, SubscribedMessage, TickMessage } from './messages.ts'
 import type { Notice } from './notices.ts'
+import { Course, type ReplayOptions, type Speed } from './replay.ts'
 
 /** A tick, and whether it is news: `live` is false for one that came with history or while catching up. */
 export type ClientTick = TickMessage & { readonly live: boolean }
@@ -13,10 +14,21 @@ export interface TickOptions {
   readonly history?: number
   /** The id of the last tick that is already had, per symbol. */
   readonly after?: Readonly<Record<string, Cursor>>
-  /** Replays from this moment (Unix ms) until live. */
+  /** Replays from this moment (Unix ms) on, then goes on live. */
   readonly from?: number
-  /** Of the replay: 0.1 to 1000 times, or `max`. */
-  readonly speed?: number | 'max'
+  /** The last ms of the replay: the loop ends there. */
+  readonly to?: number
+  /** Of the replay: 0.1 to 1000 times, 1 unless told, or `max`. */
+  readonly speed?: Speed
+}
+
+/** What can be done to a replay while it runs. */
+export interface Steering {
+  pause(): void
+  resume(): void
+  setSpeed(speed: Speed): void
+  /** Goes on from another moment (Unix ms), earlier or later, with every symbol that has not come to `to`. */
+  seek(time: number): void
 }
 
 /** How far one symbol's stream has been read. */
@@ -29,11 +41,17 @@ interface Place {
   askedAfter?: Cursor | null | undefined
   /** The gateway has said that the next tick does not follow the last. */
   jumps?: boolean
+  /** Not live yet: where the stream goes on is asked by time. */
+  replaying?: boolean
+  /** When the last tick happened. */
+  time?: number | undefined
   stream?: string
 }
 
 /** A stream that was empty when it was first seen has no id to resume after: all it has since is its newest. */
 const EMPTY_STREAM_HISTORY = 1_000
+/** Times may step back by a moment from one tick to the next: so much earlier a missing one is looked for. */
+const LOOK_BACK_MS = 1_000
 
 /**
  * Follows ticks so that each comes once and in order: drops doubles by id, checks that every `prev` is the id of the
@@ -43,18 +61,42 @@ export function createTickFollower(
   symbols: readonly string[],
   { after = {}, ...beginning }: TickOptions,
   onNotice: (notice: Notice) => void,
-): Follower<ClientTick> {
+): Follower<ClientTick> & Steering {
   const wanted = new Set(symbols)
-  const places = new Map<string, Place>(symbols.map((symbol) => [symbol, { last: after[symbol] }]))
+  const course = isReplay(beginning) ? new Course(beginning) : undefined
+  const replaying = course !== undefined
+  const places = new Map<string, Place>(symbols.map((symbol) => [symbol, { last: after[symbol], replaying }]))
+  let link: { readonly ask: Ask; readonly act: Act } | undefined
 
-  function start(ask: Ask) {
+  const allReplaying = () => [...wanted].filter((symbol) => places.get(symbol)!.replaying)
+
+  /** Goes on with what is being replayed; ticks that are had already are dropped as they come. */
+  function replay(earliest: number, ask: Ask, act: Act): number | undefined {
+    const asked = allReplaying()
+    const times = asked.map((symbol) => places.get(symbol)!.time ?? earliest)
+    return asked.length === 0 ? undefined : course?.ask(asked, Math.min(...times), ask, act)
+  }
+
+  function seek(time: number) {
+    if (!course) return
+    course.from = time
+    for (const symbol of wanted)
+      Object.assign(places.get(symbol)!, { last: undefined, time: undefined, replaying: true })
+    const waitingFor = link && replay(time, link.ask, link.act)
+    for (const symbol of wanted) places.get(symbol)!.waitingFor = waitingFor
+  }
+
+  function start(ask: Ask, act: Act) {
+    link = { ask, act }
+    if (course) replay(course.from, ask, act)
     const known: Record<string, Cursor> = {}
     const empty: string[] = []
     const fresh: string[] = []
     for (const symbol of wanted) {
       const place = places.get(symbol)!
       place.waitingFor = undefined
-      place.askedAfter = place.last
+      place.askedAfter = place.replaying ? undefined : place.last
+      if (place.replaying) continue
       if (place.last === undefined) fresh.push(symbol)
       else if (place.last === null) empty.push(symbol)
       else known[symbol] = place.last
@@ -70,7 +112,10 @@ export function createTickFollower(
     const { last } = place
     if (typeof last !== 'number' || place.askedAfter === last) return false
     place.askedAfter = last
-    place.waitingFor = ask({ channel: 'ticks', symbols: [symbol], after: { [symbol]: last } })
+    place.waitingFor =
+      course && link && place.replaying
+        ? course.ask([symbol], (place.time ?? course.from) - LOOK_BACK_MS, ask, link.act)
+        : ask({ channel: 'ticks', symbols: [symbol], after: { [symbol]: last } })
     onNotice({ type: 'asked', symbol, after: last })
     return true
   }
@@ -84,7 +129,11 @@ export function createTickFollower(
       if (askAgain(symbol, place, ask)) return []
       onNotice({ type: 'hole', symbol, after: last, next: row.id })
     }
+    if (place.replaying && place.jumps && typeof last === 'number') {
+      onNotice({ type: 'truncated', symbol, after: last, oldest: row.id })
+    }
     place.last = row.id
+    place.time = row.time
     place.jumps = false
     return [{ ...row, type: 'tick', symbol, live }]
   }
@@ -117,6 +166,10 @@ export function createTickFollower(
       onNotice({ type: 'truncated', symbol, after: place.last, oldest: ticks[0].id })
     }
     const accepted = ticks.flatMap((row) => accept(symbol, place, row, false, ask))
+    if (truncated && place.replaying) {
+      if (place.last === undefined) onNotice({ type: 'shortened', symbol, from: course!.from })
+      else place.jumps = true
+    }
     // An empty snapshot still says where the stream stands: the first live tick must follow this id.
     place.last ??= cursor
     // The answer is whole: the next break, even at this id, is another occurrence.
@@ -128,13 +181,20 @@ export function createTickFollower(
     switch (message.type) {
       case 'tick': {
         const place = places.get(message.symbol)
-        return place ? accept(message.symbol, place, message, true, ask) : []
+        return place ? accept(message.symbol, place, message, !place.replaying, ask) : []
       }
       case 'ws_history':
         return message.channel === 'ticks' ? history(message, ask) : []
       case 'subscribed':
         granted(message)
         return []
+      case 'replay_end': {
+        const place = places.get(message.symbol)
+        if (!place || place.waitingFor !== undefined) return []
+        place.replaying = false
+        if (!message.live) wanted.delete(message.symbol)
+        return []
+      }
       case 'lost': {
         const place = places.get(message.symbol)
         if (place && place.waitingFor === undefined) askAgain(message.symbol, place, ask)
@@ -153,5 +213,18 @@ export function createTickFollower(
     }
   }
 
-  return { symbols: wanted, start, take }
+  return {
+    symbols: wanted,
+    start,
+    take,
+    isOver: () => course !== undefined && wanted.size === 0,
+    pause: () => course?.pause(allReplaying(), link?.act),
+    resume: () => course?.resume(allReplaying(), link?.act),
+    setSpeed: (speed) => course?.setSpeed(speed, allReplaying(), link?.act),
+    seek,
+  }
+}
+
+function isReplay(options: Omit<TickOptions, 'after'>): options is ReplayOptions {
+  return options.from !== undefined && options.history === undefined
 }

@@ -1,18 +1,4 @@
-/** The clock and the timer of the client: the platform's own, or a test's. */
-export interface Clock {
-  /** Unix ms, or any ms that only grow. */
-  now(): number
-  /** Calls `run` once, `ms` from now; returns how to take it back. */
-  after(ms: number, run: () => void): () => void
-}
-
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  after(ms, run) {
-    const timer = setTimeout(run, ms)
-    return () => clearTimeout(timer)
-  },
-}
+import type { Clock } from '../base/clock.ts'
 
 /** Notices silence. */
 export interface Watchdog {

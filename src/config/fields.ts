@@ -78,13 +78,30 @@ export const databaseUrl = text.refine(
   'must be a URL such as postgres://user:password@host:5432/database',
 )
 
-/** The client reads the database's number from the path or from `?db=`: both have to say 0 or nothing. */
+/** Its user and password can be read, it names database 0 if any, and has no options: what is not acted on is refused. */
 export const redisUrl = text
   .refine(
     (value) => /^rediss?:$/.test(parseUrl(value)?.protocol ?? '') && parseUrl(value)?.hostname !== '',
-    'must be a URL such as redis://:password@host:6379',
+    'must be a URL such as redis://:password@host:6379, or rediss:// for TLS',
   )
+  .refine((value) => {
+    const url = parseUrl(value)
+    return !url || isDecodable(`${url.username}${url.password}`)
+  }, 'must have a % in its user and password written as %25')
   .refine((value) => {
     const url = parseUrl(value)
     return !url || (/^\/?0?$/.test(url.pathname) && /^0?$/.test(url.searchParams.get('db') ?? ''))
   }, 'must name database 0, the only one that tickgate uses')
+  .refine(
+    (value) => [...(parseUrl(value)?.searchParams.keys() ?? [])].every((name) => name === 'db'),
+    'must have no options after a question mark',
+  )
+
+function isDecodable(encoded: string): boolean {
+  try {
+    decodeURIComponent(encoded)
+    return true
+  } catch {
+    return false
+  }
+}

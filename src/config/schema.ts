@@ -44,7 +44,6 @@ const variables = z.object({
   }),
   HOT_SYMBOLS: plainSymbols.prefault('BTC,ETH,NVDA,AAPL').meta({
     description: 'Symbols whose predictions live 1 s in the cache, not 3 s.',
-    later: true,
   }),
   BINANCE_STREAM_URL: origin('ws:', 'wss:').prefault('wss://data-stream.binance.vision').meta({
     description: 'Origin of the market streams.',
@@ -85,26 +84,28 @@ const variables = z.object({
     description: 'Directory of the embedded database and of everything else that is kept.',
   }),
   REDIS_URL: redisUrl.optional().meta({
-    description: 'Redis, database 0; unset: memory only.',
+    description: 'Redis, database 0 (`rediss://`: over TLS); unset: memory only.',
     secret: true,
-    later: true,
   }),
-  REDIS_HOST: host.optional().meta({ description: 'Host of Redis, instead of `REDIS_URL`.', later: true }),
-  REDIS_PORT: wholeNumber(1, 65_535).prefault('6379').meta({ description: 'Its port.', later: true }),
-  REDIS_PASSWORD: text.optional().meta({ description: 'Its password.', secret: true, later: true }),
+  REDIS_HOST: host.optional().meta({ description: 'Host of Redis, instead of `REDIS_URL`.' }),
+  REDIS_PORT: wholeNumber(1, 65_535).prefault('6379').meta({ description: 'Its port.' }),
+  REDIS_PASSWORD: text.optional().meta({
+    description: 'Its password; also for a `REDIS_URL` that has none.',
+    secret: true,
+  }),
   CACHE_READ_ORDER: z
     .enum(['memory-first', 'redis-first'], 'must be memory-first or redis-first')
     .prefault('memory-first')
-    .meta({ description: 'Which tier is asked first; or `redis-first`.', later: true }),
+    .meta({ description: 'Which tier is asked first; or `redis-first`.' }),
   CACHE_MAX_BYTES: bytes(2 ** 20)
     .prefault('256MiB')
-    .meta({ description: 'Bound of the memory cache.', later: true }),
+    .meta({ description: 'Bound of the memory cache.' }),
   TICK_RETENTION_DAYS: wholeNumber(1, 36_500).prefault('7').meta({
     description: 'Days for which ticks are kept.',
   }),
   SPOOL_MAX_BYTES: bytes(2 ** 20)
     .prefault('4GiB')
-    .meta({ description: 'Bound of the spool on disk while the database is away.', later: true }),
+    .meta({ description: 'Bound of the spool on disk while PostgreSQL is away.' }),
   FLUSH_WINDOW_MS: milliseconds(0, 1_000).prefault('0').meta({
     description: 'Time for which frames are gathered before they are written; 0: one event-loop turn.',
   }),

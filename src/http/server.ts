@@ -4,11 +4,19 @@ import { resolve } from 'node:path'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { describeError, GatewayError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { addCache, type CacheView } from './cache.ts'
+import { addChart, type ChartSource } from './chart.ts'
 import { prepareClosing } from './closing.ts'
 import { addDashboard } from './dashboard.ts'
+import { addGaps, type GapSource } from './gaps.ts'
 import { addHealth, type Readiness } from './health.ts'
 import { addInstruments, type ListedInstrument } from './instruments.ts'
+import { addMetrics, type MetricsText } from './metrics.ts'
+import { addPrices, type PriceSource } from './price.ts'
 import { answerClientError, createProblem, pathOf, sendNotFound, sendProblem, toProblem } from './problems.ts'
+import type { TickSource } from './read-ticks.ts'
+import { addTasks, type RunTask } from './tasks.ts'
+import { addTicks } from './ticks.ts'
 
 /** What the HTTP side needs of the rest of the gateway. */
 export interface HttpOptions {
@@ -18,6 +26,16 @@ export interface HttpOptions {
   /** Asked at every request of `/readyz`. */
   readonly readiness: () => Readiness
   readonly instruments: () => readonly ListedInstrument[]
+  /** Where ticks and gaps are read; undefined while the gateway starts. */
+  readonly prices: () => PriceSource | undefined
+  readonly source: () => (TickSource & GapSource) | undefined
+  /** What is told of the cache; undefined while the gateway starts. */
+  readonly cache: () => CacheView | undefined
+  /** Where charts are read; undefined while the gateway starts. */
+  readonly charts: () => ChartSource | undefined
+  /** What the commands ask of a running gateway. */
+  readonly runTask: RunTask
+  readonly metrics: MetricsText
   /** Where the built page is; missing: `/` says how to build it. */
   readonly dashboardDirectory: string
   readonly log: Log
@@ -48,6 +66,13 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   const app = createApp(options)
   addHealth(app, options.readiness)
   addInstruments(app, options.instruments)
+  addTicks(app, options.source)
+  addPrices(app, options.prices)
+  addGaps(app, options.source)
+  addChart(app, options.charts)
+  addMetrics(app, options.metrics)
+  addCache(app, options.cache)
+  addTasks(app, options.runTask, options.log)
   await addDashboard(app, resolve(options.dashboardDirectory))
   const close = prepareClosing(app)
   const address = await listen(app, options)
@@ -63,9 +88,12 @@ function createApp({ log }: HttpOptions): FastifyInstance {
   })
   app.setErrorHandler((error: Error, request, reply) => {
     const problem = toProblem(error)
-    if (problem.status >= 500)
-      log.error({ path: pathOf(request), error: error.stack ?? error.message }, 'request failed')
-    return sendProblem(reply, problem)
+    const path = pathOf(request)
+    if (problem.status === 500) log.error({ path, error: error.stack ?? error.message }, 'request failed')
+    if (problem.status !== 503) return sendProblem(reply, problem)
+    // Whoever is away has said so once; a line of its own for every request meanwhile would say nothing more.
+    log.debug({ path, reason: error.message }, 'request not answered for now')
+    return sendProblem(reply.header('retry-after', '1'), problem)
   })
   app.setNotFoundHandler(sendNotFound)
   app.addHook('onRequest', async (_request, reply) => {
