@@ -39,7 +39,9 @@ async function followDay(): Promise<void> {
 
 async function followChart(symbol: string, timeframe: Timeframe, signal: AbortSignal): Promise<void> {
   const gateway = connect(address, { backoff, onNotice: showLoss, signal })
-  for await (const change of gateway.chart(symbol, { timeframe, history: 500 })) chart.apply(change)
+  const changes = gateway.chart(symbol, { timeframe, history: 500 })
+  chart.begin(`${symbol}, ${timeframe}`, timeframe === '1s', () => changes.older())
+  for await (const change of changes) chart.apply(change)
 }
 
 /** Runs one loop of the page; why it ended is for the reader to know. */
@@ -62,7 +64,6 @@ function choose(symbol: string | undefined, timeframe: Timeframe): void {
   element('address').textContent = `${address.href.replace(/^http/, 'ws')}ws?symbols=${symbol}&timeframe=${timeframe}`
   element('tail').textContent = `npx tickgate tail ${symbol} --url ${address.href.replace(/\/$/, '')}`
   showQuote(symbol)
-  chart.begin(`${symbol}, ${timeframe}`, timeframe === '1s')
   leaveChart.abort()
   leaveChart = new AbortController()
   void run(followChart(symbol, timeframe, leaveChart.signal))
