@@ -177,7 +177,15 @@ describe('addresses', () => {
     for (const url of ['redis://h', 'redis://h:1/', 'rediss://:p@h/0', 'redis://h?db=0']) {
       expect(problems({ REDIS_URL: url }), url).toEqual([])
     }
-    for (const url of ['redis://h/3', 'redis://h?db=3', 'http://h', 'redis://']) {
+    const wrong = [
+      'redis://h/3',
+      'redis://h?db=3',
+      'http://h',
+      'redis://',
+      'redis://:100%@h',
+      'redis://h?commandTimeout=9',
+    ]
+    for (const url of wrong) {
       expect(problems({ REDIS_URL: url }), url).toHaveLength(1)
     }
     expect(problems({ REDIS_URL: 'redis://h', REDIS_HOST: 'h' })).toHaveLength(1)

@@ -116,7 +116,9 @@ describe('the protocol', () => {
   test('has every timeframe and every path', () => {
     expect(protocol).toContain(`**Timeframes**: \`${TIMEFRAMES.join(' ')}\``)
     const sources = readdirSync(join(root, 'src/http')).map((file) => read(`src/http/${file}`))
-    const paths = sources.flatMap((text) => [...text.matchAll(/app\.get\('([^']+)'/g)].map(([, path = '']) => path))
+    const paths = sources.flatMap((text) =>
+      [...text.matchAll(/app\.(?:get|post)\('([^']+)'/g)].map(([, path = '']) => path),
+    )
     expect([...firstColumn(section(protocol, '3. HTTP')), '/ws'].sort()).toEqual([...new Set(paths)].sort())
   })
 
@@ -155,7 +157,8 @@ describe('the architecture', () => {
 
 test('every link of the documents leads somewhere', () => {
   const adrs = readdirSync(join(root, 'docs/adr')).map((file) => `docs/adr/${file}`)
-  const paths = ['README.md', 'CHANGELOG.md', 'docs/PROTOCOL.md', 'docs/ARCHITECTURE.md', 'docs/ADD_A_FEED.md', ...adrs]
+  const pages = ['PROTOCOL', 'ARCHITECTURE', 'ADD_A_FEED', 'METRICS'].map((name) => `docs/${name}.md`)
+  const paths = ['README.md', 'CHANGELOG.md', ...pages, ...adrs]
   const broken = paths.flatMap((path) =>
     [...read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
       .map(([, target = '']) => join(dirname(path), target))

@@ -28,22 +28,25 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // A stream's life; of the tiers the contract and the memory.
   'src/streams': ['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/ingest.ts', 'src/supervise.ts'],
   'src/stop-signal.ts': ['src/base'],
+  // What is done beside the streams: checks and loads, in a gateway, through one, or without.
+  'src/tasks': [...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/wire', 'src/config.ts', 'src/streams']],
+  // What the parts count, as Prometheus reads it.
+  'src/metrics': ['src/base', 'src/market', 'src/tiers', 'src/wire', 'src/hub'],
   // What puts the parts together.
-  'src/read-side.ts': ['src/base', 'src/market', 'src/tiers', 'src/hub', 'src/http'],
-  'src/feed-side.ts': [
-    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/hub', 'src/config.ts'],
-    ...['src/ingest.ts', 'src/streams'],
+  'src/gateway': [
+    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/hub', 'src/http', 'src/config.ts', 'src/ingest.ts'],
+    ...['src/streams', 'src/metrics'],
   ],
   'src/gateway.ts': [
     ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/hub', 'src/http', 'src/config.ts'],
-    ...['src/streams', 'src/read-side.ts', 'src/feed-side.ts'],
+    ...['src/streams', 'src/tasks', 'src/metrics', 'src/gateway'],
   ],
   'src/demo.ts': ['src/base', 'src/market', 'src/config.ts', 'src/simulate', 'src/tiers', 'src/gateway.ts'],
   'src/main.ts': [
     ...['src/base', 'src/market', 'src/config.ts', 'src/feed.ts', 'feeds', 'src/tiers', 'src/gateway.ts'],
-    ...['src/demo.ts', 'src/stop-signal.ts'],
+    ...['src/demo.ts', 'src/stop-signal.ts', 'src/tasks', 'src/wire'],
   ],
-  'src/cli': ['src/base', 'src/market', 'src/wire', 'src/client', 'src/config.ts', 'src/main.ts'],
+  'src/cli': ['src/base', 'src/market', 'src/wire', 'src/client', 'src/config.ts', 'src/tasks', 'src/main.ts'],
 }
 
 const MOST_LINES = 300

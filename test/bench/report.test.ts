@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
-import { createReport, formatTable, median, type RowPlan, summarize } from '../../bench/report.ts'
+import { createReport, formatTable, median, type RowPlan, summarize, unmeasured } from '../../bench/report.ts'
 
 const atLeast: RowPlan = { name: 'speed', unit: 'trades/s', want: { of: 'ratio', least: 0.4 } }
 const atMost: RowPlan = { name: 'delay', unit: 'ms', want: { of: 'value', most: 20 } }
@@ -43,6 +43,12 @@ describe('a row', () => {
     expect(summarize(atMost, [...samples, { value: 90, control: 1 }])).toMatchObject({ value: 54.5, ok: false })
   })
 
+  it('may want a ratio to be at most something', () => {
+    const plan: RowPlan = { name: 'delay', unit: 'ms', want: { of: 'ratio', most: 3 } }
+    expect(summarize(plan, [{ value: 30, control: 10 }])).toMatchObject({ want: 'ratio <= 3', ok: true })
+    expect(summarize(plan, [{ value: 31, control: 10 }])).toMatchObject({ ratio: 3.1, min: 3.1, max: 3.1, ok: false })
+  })
+
   it('misses what it wants just below it, and when it was not measured at all', () => {
     expect(summarize(atLeast, [{ value: 39, control: 100 }]).ok).toBe(false)
     expect(summarize(atLeast, [{ value: 40, control: 100 }]).ok).toBe(true)
@@ -53,6 +59,25 @@ describe('a row', () => {
   it('without a control has no ratio, and without a want is all right', () => {
     const row = summarize({ name: 'backlog', unit: 'rows' }, [{ value: 7 }, { value: 9 }, { value: 1 }])
     expect(row).toMatchObject({ value: 7, control: null, ratio: null, want: null, min: 1, max: 9, ok: true })
+  })
+})
+
+describe('a row of what could not be measured', () => {
+  const row = unmeasured(atLeast, 'psql is not here')
+
+  it('says why, and is not all right', () => {
+    expect(row).toMatchObject({ value: null, runs: 0, want: 'ratio >= 0.4, not measured: psql is not here', ok: false })
+    expect(createReport('tiers', [row]).ok).toBe(false)
+  })
+
+  it('is printed without a figure', () => {
+    expect(formatTable(createReport('tiers', [row]))).toBe(
+      [
+        'tiers  value  control  ratio  min .. max  want',
+        'speed                                     ratio >= 0.4, not measured: psql is not here  MISSED',
+        '',
+      ].join('\n'),
+    )
   })
 })
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ScriptedGateway } from '../fakes/scripted-gateway.ts'
@@ -40,14 +40,23 @@ const tickgate = (...words: readonly string[]) => start(process.execPath, [BIN, 
 const lines = (text: string) => text.split('\n').slice(0, -1)
 
 describe('the command line', () => {
-  test.each([['--help'], ['serve', '--help'], ['demo', '--help'], ['tail', '--help'], ['migrate', '--help']])(
-    'tickgate %s %s says how it is used',
-    async (...words) => {
-      const { ended, heard } = tickgate(...words)
-      expect(await ended).toBe(0)
-      expect(heard.out).toContain('Usage: tickgate')
-    },
-  )
+  test('the built program may be executed: npx does not see to it a second time', () => {
+    expect(statSync(BIN).mode & 0o111).toBe(0o111)
+  })
+
+  test.each([
+    ['--help'],
+    ['serve', '--help'],
+    ['demo', '--help'],
+    ['tail', '--help'],
+    ['verify', '--help'],
+    ['backfill', '--help'],
+    ['migrate', '--help'],
+  ])('tickgate %s %s says how it is used', async (...words) => {
+    const { ended, heard } = tickgate(...words)
+    expect(await ended).toBe(0)
+    expect(heard.out).toContain('Usage: tickgate')
+  })
 
   test.each([['--version'], ['tail', '--version']])(
     'tickgate %s %s prints the version of the package',
@@ -70,6 +79,9 @@ describe('the command line', () => {
     [['tail', 'BTC', 'ETH', '--after', '7'], '--after must be ID (of one symbol)'],
     [['demo', '--speed', '5'], '--speed is for a recording'],
     [['tail', 'BTC', '--channel', 'prices', '--after', '7'], 'are for --channel ticks'],
+    [['tail', 'BTC', '--after', '7', '--from', '0'], 'must not be given both'],
+    [['tail', 'BTC', '--from', 'noon'], 'It must be Unix milliseconds'],
+    [['tail', 'BTC', '--from', '0', '--speed', '2000'], 'It must be a number from 0.1 to 1000'],
     [['demo', '--rate', 'fast'], 'It must be a whole number from 1 to 20000'],
     [['demo', '--port', '65536'], 'It must be a whole number from 0 to 65535'],
     [['demo', '--speed', '0'], 'It must be a number from 0.1 to 1000'],

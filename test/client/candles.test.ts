@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import type { CandleEvent } from '../../src/client/candles.ts'
-import { toChart } from '../../src/client/chart.ts'
+import { ChartBars } from '../../src/client/chart.ts'
 import type { CandleMessage } from '../../src/client/messages.ts'
 import { connect } from '../../src/client/node.ts'
 import { ScriptedGateway } from '../fakes/scripted-gateway.ts'
@@ -61,6 +61,8 @@ const candle = (time: number, close: number): CandleMessage => ({
   ...{ volume: 1, quoteVolume: 1, buyVolume: 1, trades: 1, final: false, revision: 0, cursor: 1 },
 })
 
+const nothingOlder = async () => ({ candles: [], before: null, complete: true })
+
 async function* feed(events: readonly CandleEvent[]) {
   yield* events
 }
@@ -79,7 +81,7 @@ test('a chart gets its bars in seconds; amended, appended and corrected bars as 
     { type: 'interval_end', timeframe: '1m', time: 180_000 },
   ]
   const changes: unknown[] = []
-  for await (const change of toChart(feed(events))) {
+  for await (const change of new ChartBars(feed(events), nothingOlder)) {
     changes.push(
       change.type === 'set'
         ? change.bars.map((bar) => bar.time)
@@ -94,4 +96,22 @@ test('a chart gets its bars in seconds; amended, appended and corrected bars as 
     // A bucket that was empty until now: no chart can insert it, so all bars are set anew.
     [60, 120, 180, 240],
   ])
+})
+
+test('filled candles are asked for, and the ends of buckets are yielded in their place', async () => {
+  const { gateway, client } = await scripted(['BTC'])
+  gateway.answer = (_, send) => {
+    const head = { type: 'ws_history', channel: 'candles', symbol: 'BTC', timeframe: '1m' }
+    send({ ...head, cursor: 1, candles: [], more: false })
+    send({ ...candle(60_000, 2), trades: 0, final: true })
+    send({ type: 'interval_end', timeframe: '1m', time: 60_000 })
+    return true
+  }
+  const seen: string[] = []
+  for await (const event of client.candles(['BTC'], { fill: true })) {
+    seen.push(event.type)
+    if (seen.length === 3) break
+  }
+  expect(seen).toEqual(['snapshot', 'candle', 'interval_end'])
+  expect(gateway.subscribes).toMatchObject([{ channel: 'candles', fill: true }])
 })

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Clock } from '../../src/base/clock.ts'
 import { createGateway } from '../../src/client/client.ts'
 import { isFinal } from '../../src/client/close-codes.ts'
 import { socketUrl } from '../../src/client/endpoint.ts'
 import { connect, type Gateway, type Notice } from '../../src/client/node.ts'
 import type { OpenSocket, SocketEvents } from '../../src/client/socket.ts'
-import type { Clock } from '../../src/client/watchdog.ts'
 import { ScriptedGateway } from '../fakes/scripted-gateway.ts'
 
 const backoff = { firstMs: 1, maxMs: 5 }

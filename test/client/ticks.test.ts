@@ -245,6 +245,29 @@ test('a consumer slower than its buffer makes the client hang up and resume: bou
   expect(notices.find((notice) => notice.type === 'disconnected')?.reason).toMatch('the consumer is slower')
 })
 
+test('a history that a consumer has no time for is bounded by its ticks, not by its frames', async () => {
+  const { gateway, client, notices } = await scripted(['BTC'], { bufferedFrames: 50 })
+  for (let n = 0; n < 400; n++) gateway.publish('BTC')
+  gateway.answer = ({ id, after }, send) => {
+    const ticks = gateway.ticks('BTC').filter((tick) => tick.id > (after?.BTC ?? 0))
+    send({ type: 'subscribed', id, channel: 'ticks', symbols: ['BTC'], streams: { BTC: 'binance:BTCUSDT' } })
+    for (let at = 0; at < ticks.length; at += 10) {
+      const part = ticks.slice(at, at + 10)
+      const more = at + 10 < ticks.length
+      send({ type: 'ws_history', channel: 'ticks', symbol: 'BTC', cursor: part.at(-1)!.id, ticks: part, more })
+    }
+    return true
+  }
+  const seen: ClientTick[] = []
+  for await (const tick of client.ticks(['BTC'], { after: { BTC: 0 } })) {
+    seen.push(tick)
+    if (seen.length === 1) await expect.poll(() => gateway.connections).toBe(0)
+    if (seen.length === 400) break
+  }
+  expect(ids(seen)).toEqual(ids(gateway.ticks('BTC')))
+  expect(notices.find((notice) => notice.type === 'disconnected')?.reason).toMatch('the consumer is slower')
+})
+
 test('gap and lost frames reach the consumer as notices, in stream order', async () => {
   const { gateway, client, notices } = await scripted(['BTC'])
   gateway.publish('BTC')

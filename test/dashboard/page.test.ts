@@ -1,7 +1,9 @@
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createGate } from '../../src/base/gate.ts'
 import { ScriptedGateway } from '../fakes/scripted-gateway.ts'
 import { describeInBrowser } from '../servers/browser.ts'
+import { createScriptedCharts, type ScriptedCharts } from './scripted-charts.ts'
 import { serveFiles } from './static-files.ts'
 
 const BUILT = new URL('../../dist/dashboard/', import.meta.url)
@@ -9,6 +11,8 @@ describeInBrowser('the dashboard', (executablePath) => {
   let browser: Browser
   let page: Page
   let gateway: ScriptedGateway
+  let charts: ScriptedCharts
+  const files = serveFiles(BUILT)
   let url: string
   let failures: string[]
 
@@ -19,7 +23,10 @@ describeInBrowser('the dashboard', (executablePath) => {
   afterAll(() => browser?.close())
 
   beforeEach(async () => {
-    gateway = new ScriptedGateway(['BTC', 'ETH'], serveFiles(BUILT))
+    charts = createScriptedCharts()
+    gateway = new ScriptedGateway(['BTC', 'ETH'], (request, response) => {
+      if (!charts.answer(request, response)) files(request, response)
+    })
     for (let n = 0; n < 90; n++) {
       gateway.publish('BTC', { price: 43_000 + n })
       gateway.publish('ETH', { price: 2_300.25 })
@@ -96,6 +103,74 @@ describeInBrowser('the dashboard', (executablePath) => {
     await shows(() => row('BTC'), '50,009.00')
     await draws('100 candles, last close 50,009.00')
   })
+
+  /** Pulls the chart to the right by so many pixels. */
+  async function pull(pixels: number) {
+    const box = (await chart().boundingBox())!
+    const [x, y] = [box.x + box.width / 4, box.y + box.height / 2]
+    await page.mouse.move(x, y)
+    await page.mouse.down()
+    await page.mouse.move(x + pixels, y, { steps: 4 })
+    await page.mouse.up()
+  }
+
+  test('shows what came before the candles that it was given, back to the first one', async () => {
+    charts.history = 2_500
+    await row('ETH').click()
+    await draws('ETH, 1m: 1090 candles')
+    const isAll = async () => (await chart().getAttribute('aria-label'))?.includes('2590 candles')
+    for (let steps = 0; steps < 60 && !(await isAll()); steps++) {
+      await pull(500)
+      await page.mouse.wheel(0, 400)
+    }
+    await draws('ETH, 1m: 2590 candles, last close 2,300.25')
+    const last = charts.asked.length
+    await pull(400)
+    await draws('2590 candles')
+    expect(charts.asked.slice(last)).toEqual([])
+    expect(new Set(charts.asked).size).toBe(charts.asked.length)
+  })
+
+  test('stays where it is while older candles come in', async () => {
+    charts.history = 3_000
+    await row('ETH').click()
+    await draws('1090 candles')
+    const gate = createGate()
+    charts.before = () => gate.opened
+    const asked = charts.asked.length
+    while (charts.asked.length === asked) await pull(200)
+    const before = await inView()
+    expect(before[0]).toBeLessThan(Date.UTC(2026, 0, 5))
+    gate.open()
+    await draws('2090 candles')
+    const after = await inView()
+    // The labels of the price axis may be a little narrower or wider than they were.
+    for (const [index, time] of after.entries()) expect(Math.abs(time - before[index]!)).toBeLessThanOrEqual(60_000)
+  })
+
+  test('asks again for older candles when they could not be had', async () => {
+    charts.history = 500
+    charts.complete = false
+    await row('ETH').click()
+    await expect.poll(() => charts.asked.filter((path) => path.includes('ETH')).length).toBe(1)
+    await draws('ETH, 1m: 90 candles')
+    charts.complete = true
+    await draws('ETH, 1m: 590 candles')
+  })
+
+  /** The times of the first and the last candle in view, when two looks at them are the same. */
+  async function inView(): Promise<readonly number[]> {
+    let label = ''
+    await expect
+      .poll(async () => {
+        const before = label
+        label = (await chart().getAttribute('aria-label')) ?? ''
+        return label === before
+      })
+      .toBe(true)
+    const [, ...times] = /in view (.*) to (.*)/.exec(label) ?? []
+    return times.map((time) => Date.parse(`${time}Z`))
+  }
 
   test('tells in words what was refused', async () => {
     await draws('BTC')

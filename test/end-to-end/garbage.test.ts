@@ -31,7 +31,7 @@ it('frames of the source that cannot be read are counted and skipped, and its tr
   const stream = gateway.memory.stream('BTC')!
   const before = stream.cursor!
   for (const frame of FRAMES) simulator.inject(frame)
-  await expect.poll(() => gateway.tallies.skipped.total, { timeout: 10_000 }).toBe(FRAMES.length)
+  await expect.poll(() => gateway.tallies.get('binance')?.skipped.total, { timeout: 10_000 }).toBe(FRAMES.length)
   await expect.poll(() => stream.cursor, { timeout: 10_000 }).toBeGreaterThan(before + 50)
   expect(stream.live).toBe(true)
 }, 60_000)

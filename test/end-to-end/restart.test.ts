@@ -34,6 +34,8 @@ async function startExchange(settings: Readonly<Record<string, string>> = {}): P
       STOCK_SYMBOLS: '',
       MACRO_SERIES: '',
     },
+    // However busy the machine is: what takes longer would be told as a gap, and filled behind the stream.
+    HOLD_BACK_MS: '60000',
     ...{ BINANCE_STREAM_URL: simulator.streamUrl, BINANCE_REST_URL: simulator.restUrl, LOG_LEVEL: 'warn' },
     ...settings,
   }

@@ -1,11 +1,11 @@
 import { GatewayError } from '../../src/base/errors.ts'
 import { createPushQueue, type PushQueue } from '../../src/base/push.ts'
-import type { Feed, FeedEvents, Received } from '../../src/feed.ts'
+import type { Feed, FeedEvents, Received, Resolved } from '../../src/feed.ts'
 import type { Candle } from '../../src/market/candle.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
 import { InstrumentCandles } from '../../src/market/instrument-candles.ts'
 import type { Tick } from '../../src/market/tick.ts'
-import { bucketEnd } from '../../src/market/timeframe.ts'
+import { bucketEnd, type Timeframe } from '../../src/market/timeframe.ts'
 
 export const BTC: Instrument = {
   symbol: 'BTC',
@@ -42,8 +42,13 @@ export class ExchangeFeed implements Required<Feed<Tick>> {
     const side = id % 3 === 0 ? 'sell' : 'buy'
     const tick: Tick = { symbol: 'BTC', id, price, size: id / 100, side, trades: 1, time: this.time, received: 0 }
     this.past.push(tick)
-    if (!lost) for (const socket of this.#sockets) socket.push({ raw: tick, received: this.time })
+    if (!lost) this.say(tick)
     return tick
+  }
+
+  /** Listeners hear of a trade. */
+  say(tick: Tick): void {
+    for (const socket of this.#sockets) socket.push({ raw: tick, received: this.time })
   }
 
   /** Every connection is lost. */
@@ -51,7 +56,7 @@ export class ExchangeFeed implements Required<Feed<Tick>> {
     for (const socket of this.#sockets) socket.fail(new GatewayError('feed_broken', 'cut'))
   }
 
-  async resolve() {
+  async resolve(): Promise<Resolved> {
     await this.beforeAnswer()
     return { instruments: [BTC], refused: [] }
   }
@@ -86,13 +91,21 @@ export class ExchangeFeed implements Required<Feed<Tick>> {
     }
   }
 
-  async candles(_: Instrument, timeframe: Parameters<Required<Feed>['candles']>[1]): Promise<readonly Candle[]> {
+  async candles(
+    _: Instrument,
+    timeframe: Timeframe,
+    { before = Number.POSITIVE_INFINITY, limit }: { readonly before?: number; readonly limit: number } = {
+      limit: 1_000,
+    },
+  ): Promise<readonly Candle[]> {
     await this.beforeAnswer()
     const all = new InstrumentCandles(BTC, 100_000)
     for (const tick of this.past) all.fold(tick)
     return all
       .window(timeframe)
-      .last(1_000)
+      .last(100_000)
+      .filter(({ time }) => time < before)
+      .slice(-limit)
       .map((row) => ({
         ...row,
         firstId: null,

@@ -1,8 +1,9 @@
-import type { HubSource, StreamView } from '../../src/hub/source.ts'
+import type { HubSource, StreamGap, StreamView } from '../../src/hub/source.ts'
 import type { Candle } from '../../src/market/candle.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
 import type { Cursor, Update } from '../../src/market/tick.ts'
 import { bucketStart, type Timeframe } from '../../src/market/timeframe.ts'
+import { KnownGaps } from '../../src/tiers/memory/known-gaps.ts'
 
 /** A database read that waits for the test. */
 export interface HeldRead {
@@ -65,12 +66,32 @@ export class FakeSource implements HubSource {
     return this.#read(stored.filter(({ id }) => id > after).slice(0, limit))
   }
 
+  async idFrom(symbol: string, time: number): Promise<Cursor | undefined> {
+    const [found] = await this.#read(
+      this.of(symbol)
+        .stored.filter((tick) => tick.time >= time)
+        .slice(0, 1),
+    )
+    return found?.id
+  }
+
   ticksBefore(symbol: string, before: Cursor | undefined, limit: number): Promise<readonly Update[]> {
     const stored = this.of(symbol).stored
     return this.#read(stored.filter(({ id }) => before === undefined || id < before).slice(-limit))
   }
 
-  #read(rows: readonly Update[]): Promise<readonly Update[]> {
+  async candlesBefore(symbol: string, _: Timeframe, before: number, count: number) {
+    const candles = await this.#read(
+      this.of(symbol)
+        .storedCandles.filter(({ time }) => time < before)
+        .slice(-count),
+    )
+    return { candles, isWhole: true }
+  }
+
+  async storeCandles(): Promise<void> {}
+
+  #read<Row>(rows: readonly Row[]): Promise<readonly Row[]> {
     this.reads += 1
     if (!this.#holding) return Promise.resolve(rows)
     return new Promise((resolve, reject) => {
@@ -84,7 +105,18 @@ export class FakeSource implements HubSource {
 export class FakeStream implements StreamView {
   readonly instrument: Instrument
   readonly all: Update[] = []
+  refills = 0
   live = true
+  stale = false
+  get whole(): boolean {
+    return this.live
+  }
+
+  closedUntil = Number.NEGATIVE_INFINITY
+  knownGaps: readonly StreamGap[] = []
+  /** What the database has of candles, of whichever timeframe is asked for; ascending. */
+  storedCandles: readonly Candle[] = []
+  readonly #late = new Set<Cursor>()
   #tailFrom = 0
   #lostBefore = 0
 
@@ -119,6 +151,35 @@ export class FakeStream implements StreamView {
     return update
   }
 
+  /** What is known of ids that are not there. */
+  sayGap(gap: Omit<StreamGap, 'status'> & { readonly status: StreamGap['status'] | 'filled' }): void {
+    const known = new KnownGaps()
+    for (const each of [...this.knownGaps, gap]) known.say(each)
+    this.knownGaps = known.all()
+  }
+
+  /** Ticks with these ids were found late: the database has them, memory does not. */
+  find(ids: readonly Cursor[]): void {
+    for (const id of ids) {
+      const at = this.all.findIndex((tick) => tick.id > id)
+      const next = this.all[at]!
+      this.all.splice(at, 0, { ...next, id, backfilled: true })
+      this.#late.add(id)
+      if (at <= this.#tailFrom) this.#tailFrom += 1
+    }
+  }
+
+  /** Memory lets go of what is before `to`, where ticks were found: from now on the database alone tells it. */
+  cutTail(to: Cursor): void {
+    this.refills += 1
+    this.#tailFrom = Math.max(
+      this.#tailFrom,
+      this.all.findIndex(({ id }) => id > to),
+    )
+    const first = this.all[this.#tailFrom]
+    if (first?.prev != null && first.prev < to) this.all[this.#tailFrom] = { ...first, prev: to }
+  }
+
   /** Memory keeps only the newest `count` ticks; the database has the others. */
   evictTo(count: number): void {
     this.#tailFrom = Math.max(this.#tailFrom, this.all.length - count)
@@ -131,18 +192,27 @@ export class FakeStream implements StreamView {
 
   /** As a real database: all that memory let go of and, to overlap, the older half of what it still holds. */
   get stored(): readonly Update[] {
-    const end = this.#tailFrom + Math.floor((this.all.length - this.#tailFrom) / 2)
-    if (this.#lostBefore === 0) return this.all.slice(0, end)
-    const [first, ...rest] = this.all.slice(this.#lostBefore, end)
-    return first ? [{ ...first, prev: null }, ...rest] : []
+    const half = this.#tailFrom + Math.floor((this.all.length - this.#tailFrom) / 2)
+    // What was found late was stored after all that had come before it.
+    const end = Math.max(half, 1 + this.all.findLastIndex(({ id }) => this.#late.has(id)))
+    const rows = this.all.slice(this.#lostBefore, end)
+    return rows.map((row, index) => ({ ...row, prev: rows[index - 1]?.id ?? (this.#lostBefore > 0 ? null : row.prev) }))
+  }
+
+  get #tail(): readonly Update[] {
+    return this.all.slice(this.#tailFrom).filter(({ id }) => !this.#late.has(id))
+  }
+
+  gaps(): readonly StreamGap[] {
+    return this.knownGaps
   }
 
   tail(count: number): readonly Update[] {
-    return count === 0 ? [] : this.all.slice(this.#tailFrom).slice(-count)
+    return count === 0 ? [] : this.#tail.slice(-count)
   }
 
   tailAfter(after: Cursor | null, limit: number): readonly Update[] | undefined {
-    const tail = this.all.slice(this.#tailFrom)
+    const tail = this.#tail
     const [oldest] = tail
     if (!oldest) return after === this.cursor ? [] : undefined
     if (oldest.prev !== null && (after === null || after < oldest.prev)) return undefined
@@ -152,6 +222,24 @@ export class FakeStream implements StreamView {
   candles(timeframe: Timeframe, count: number): readonly Candle[] {
     const times = new Set(this.all.map(({ time }) => bucketStart(timeframe, time)))
     return [...times].map((time) => this.candleAt(timeframe, time)!).slice(-count)
+  }
+
+  holdsAll(): boolean {
+    return this.storedCandles.length === 0
+  }
+
+  lacksStored(): boolean {
+    return false
+  }
+
+  behindCount = 0
+
+  behind(): number {
+    return this.behindCount
+  }
+
+  candleBefore(timeframe: Timeframe, time: number): Candle | undefined {
+    return this.candles(timeframe, this.all.length).findLast((candle) => candle.time < time)
   }
 
   candleAt(timeframe: Timeframe, time: number): Candle | undefined {

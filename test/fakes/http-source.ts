@@ -6,6 +6,7 @@ export interface HttpAnswer {
   readonly status?: number
   /** An object is sent as JSON, a string as it is. */
   readonly body: unknown
+  readonly headers?: Readonly<Record<string, string | number>>
 }
 
 /** An HTTP source that answers as a test tells it to; `undefined` is silence. */
@@ -24,6 +25,7 @@ export async function startHttpSource(answer: (request: URL) => HttpAnswer | und
     const reply = answer(new URL(request.url ?? '', 'http://source'))
     if (!reply) return
     response.statusCode = reply.status ?? 200
+    for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
     response.end(typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body))
   })
   server.listen(0, '127.0.0.1')

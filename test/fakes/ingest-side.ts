@@ -6,8 +6,8 @@ import type { Update } from '../../src/market/tick.ts'
 import { TIMEFRAMES } from '../../src/market/timeframe.ts'
 import { FeedRun } from '../../src/streams/run-feed.ts'
 import type { FeedStatus } from '../../src/supervise.ts'
-import type { CandleRow, Gap } from '../../src/tiers/database.ts'
-import { MemoryTier } from '../../src/tiers/memory.ts'
+import type { CandleRow, Gap } from '../../src/tiers/database/database.ts'
+import { MemoryTier } from '../../src/tiers/memory/memory.ts'
 import { BTC, type ExchangeFeed } from './exchange-feed.ts'
 import { createLogRecorder } from './log-recorder.ts'
 import type { MemoryDatabase } from './memory-database.ts'
@@ -17,6 +17,8 @@ export interface SideSettings {
   readonly holdBackMs?: number
   readonly now?: () => number
   readonly backoffMs?: number
+  readonly quietMs?: number
+  readonly keptSince?: number
 }
 
 /** A gateway's ingest side on an exchange and a database that outlive it. Ends with the test at the latest. */
@@ -33,6 +35,10 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
   const log = createLogRecorder()
   const stop = new AbortController()
   let clock = 0
+  const sayGap = (gap: Gap) => {
+    memory.stream('BTC')?.sayGap(gap)
+    void database.write({ ticks: [], candles: [], gaps: [gap] })
+  }
   const run = new FeedRun(
     feed,
     {
@@ -49,14 +55,19 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
       storeCandle: (row) => candles.push(row),
       onGap: (_, hole, reason) => {
         gaps.push({ ...hole, reason })
+        sayGap({ instrument: BTC, ...hole, status: 'open', reason })
         events.push(`gap ${hole.from}-${hole.to}`)
       },
       storeLate: (instrument, updates) =>
-        void database.write({ ticks: updates.map((update) => ({ instrument, update })), candles: [], gaps: [] }),
+        database.write({ ticks: updates.map((update) => ({ instrument, update })), candles: [], gaps: [] }),
       stored: async () => {},
+      keptSince: () => settings.keptSince ?? Number.NEGATIVE_INFINITY,
+      ...(settings.quietMs === undefined ? {} : { quietMs: settings.quietMs }),
       onRevised: (_, time) => revised.push(time),
-      gapPauseMs: 0,
-      onGapSettled: (gap) => settled.push(gap),
+      onGapSettled: (gap) => {
+        settled.push(gap)
+        sayGap(gap)
+      },
       onStatus: (status) => statuses.push(status),
       onDouble: () => {},
       onSkipped: () => {},

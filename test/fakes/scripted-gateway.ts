@@ -11,6 +11,7 @@ const Subscribe = z.object({
   symbols: z.array(z.string()),
   timeframe: z.string().optional(),
   history: z.number().optional(),
+  fill: z.boolean().optional(),
   after: z.record(z.string(), z.number()).optional(),
   from: z.number().optional(),
 })

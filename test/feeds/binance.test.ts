@@ -123,6 +123,8 @@ describe('normalize', () => {
     ['an id below zero', aggTradeFrame({ a: -1 })],
     ['a last trade before the first', aggTradeFrame({ f: 10, l: 9 })],
     ['a time that is a string', aggTradeFrame({ T: '2024-11-22' })],
+    ['a time long after its event', aggTradeFrame({ E: 1_732_250_000_000, T: 1_732_336_400_000 })],
+    ['an event without its time', aggTradeFrame({ E: undefined })],
     ['a maker flag that is missing', aggTradeFrame({ m: undefined })],
   ])('refuses %s', (_, text) => {
     expect(() => feed.normalize(text, 0)).toThrow(expect.objectContaining({ code: 'feed_payload' }))
@@ -135,7 +137,8 @@ describe('normalize', () => {
 })
 
 test('the list of feeds makes each from the configuration', () => {
-  const config = { cryptoSymbols: SYMBOLS, binanceStreamUrl: 'ws://127.0.0.1:1', binanceRestUrl: 'http://127.0.0.1:1' }
+  const urls = { binanceStreamUrl: 'ws://127.0.0.1:1', binanceRestUrl: 'http://127.0.0.1:1' }
+  const config = { ...urls, cryptoSymbols: SYMBOLS, dataDir: '/nowhere' }
   for (const { name, create } of FEEDS) expect(create(config)).toMatchObject({ name, symbols: SYMBOLS })
 })
 

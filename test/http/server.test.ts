@@ -9,6 +9,7 @@ import type { Log, LogFields } from '../../src/base/log.ts'
 import type { Readiness } from '../../src/http/health.ts'
 import type { ListedInstrument } from '../../src/http/instruments.ts'
 import { createHttpServer, type HttpOptions, type HttpServer } from '../../src/http/server.ts'
+import { bareHttp } from '../fakes/bare-http.ts'
 
 const BTC: ListedInstrument = {
   symbol: 'BTC',
@@ -31,10 +32,8 @@ const record = (level: string) => (fields: LogFields, message: string) => void l
 const log: Log = { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') }
 
 async function start(changes: Partial<HttpOptions> = {}): Promise<HttpServer> {
-  const port = 0
-  const host = '127.0.0.1'
   const ask = { readiness: () => readiness, instruments: () => listed() }
-  http = await createHttpServer({ host, port, ...ask, dashboardDirectory, log, ...changes })
+  http = await createHttpServer({ ...bareHttp(), ...ask, dashboardDirectory, log, ...changes })
   return http
 }
 
@@ -174,6 +173,15 @@ describe('an error', () => {
     }
     const { body } = await problem('/api/v1/instruments')
     expect(body).toMatchObject({ status: 503, code: 'unavailable', detail: 'the database must answer, was away' })
+  })
+
+  test('that passes by itself says when to ask again, and fills no log', async () => {
+    listed = () => {
+      throw new GatewayError('tier_unavailable', 'the database must answer, was away')
+    }
+    const { answer } = await problem('/api/v1/instruments')
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(lines.filter(({ level }) => level !== 'debug' && level !== 'info')).toEqual([])
   })
 
   test('that nobody foresaw tells strangers nothing and the log everything', async () => {

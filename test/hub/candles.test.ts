@@ -29,7 +29,7 @@ describe('channel candles', () => {
   it('sends the newest candles as rows and then the changes after the cursor', async () => {
     server.publish('BTC', 61, { price: 5 })
     const client = await server.connect('?symbols=BTC&history=9999&interval=0')
-    expect(await client.next()).toMatchObject({ type: 'subscribed', history: 1000, interval: 0 })
+    expect(await client.next()).toMatchObject({ type: 'subscribed', history: 9999, interval: 0 })
     expect(await client.next()).toMatchObject({
       cursor: 160,
       candles: [

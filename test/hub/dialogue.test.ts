@@ -22,7 +22,7 @@ describe('a connection', () => {
         subscriptions: 1000,
         messageBytes: 65_536,
         messagesPerSecond: 50,
-        history: { candles: 1000, ticks: 10_000 },
+        history: { candles: 10_000, ticks: 10_000 },
       },
     })
     expect(await client.next()).toMatchObject({ type: 'subscribed', channel: 'candles', timeframe: '1m', history: 500 })
@@ -126,9 +126,6 @@ describe('a connection', () => {
   it.each([
     [{ op: 'subscribe', channel: 'predictions', symbols: ['BTC'] }],
     [{ op: 'subscribe', channel: 'status' }],
-    [{ op: 'subscribe', channel: 'ticks', symbols: ['BTC'], from: 1 }],
-    [{ op: 'subscribe', symbols: ['BTC'], fill: true }],
-    [{ op: 'replay', symbols: ['BTC'], action: 'pause' }],
     [{ op: 'auth', token: 'x' }],
   ])('is told honestly that %j is not served', async (message) => {
     const client = await server.connect()

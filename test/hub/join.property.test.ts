@@ -3,6 +3,8 @@ import { expect, it } from 'vitest'
 import type { ServerMessage } from '../../src/wire/messages.ts'
 import type { ConnectedClient } from '../fakes/connected-client.ts'
 import { type HubServer, startHub } from '../fakes/hub-server.ts'
+import { Holes } from './holes.ts'
+import { checkJoined, type Heard } from './joined.ts'
 
 /** What may happen, in any order. */
 type Step =
@@ -12,6 +14,8 @@ type Step =
   | { readonly do: 'turn' }
   | { readonly do: 'resume'; readonly back: number }
   | { readonly do: 'history'; readonly count: number }
+  | { readonly do: 'find'; readonly which: number; readonly count: number }
+  | { readonly do: 'settle'; readonly which: number; readonly isWhole: boolean }
 
 const count = fc.integer({ min: 0, max: 40 })
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -28,26 +32,38 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('turn' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('resume' as const), back: count }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('history' as const), count }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('find' as const), which: fc.nat(9), count: fc.integer({ min: 1, max: 6 }) }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('settle' as const), which: fc.nat(9), isWhole: fc.boolean() }) },
 )
 
-/** A client, and where in the stream (an index) its ticks must begin at the earliest and at the latest. */
+/** A client, the id that it had, and where in the stream (an index) its ticks must begin at the latest. */
 interface Reader {
   readonly client: ConnectedClient
+  readonly after: number | undefined
   readonly earliest: number
-  readonly latest: () => number
+  readonly count: number
 }
 
-it('every client gets exactly the stream from its start, whatever is published, read and evicted meanwhile', async () => {
+it('every client gets exactly the stream from its start, whatever is published, read, evicted and filled meanwhile', async () => {
   const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
-    const server = await startHub({ symbols: ['BTC'] })
+    const server = await startHub({
+      symbols: ['BTC'],
+      limits: { congestedBytes: 0, partTicks: 8, sharedTicks: 40, partsPerTurn: 2 },
+    })
     try {
-      server.publish('BTC', 30)
+      const holes = new Holes(server)
+      server.publish('BTC', 15)
+      holes.publish(3, 7)
+      server.publish('BTC', 12)
       server.source.of('BTC').evictTo(5)
       server.source.hold()
       const readers: Reader[] = []
-      for (const each of steps) await take(each, server, readers)
+      for (const each of steps) await take(each, server, holes, readers)
       await settle(server)
-      for (const reader of readers) await check(reader, server)
+      for (const reader of readers) await check(reader, server, holes)
     } finally {
       await server.close()
     }
@@ -55,28 +71,31 @@ it('every client gets exactly the stream from its start, whatever is published, 
   await fc.assert(property, { numRuns: 120, endOnFailure: true })
 })
 
-async function take(each: Step, server: HubServer, readers: Reader[]): Promise<void> {
+async function take(each: Step, server: HubServer, holes: Holes, readers: Reader[]): Promise<void> {
   const { source } = server
   const { all } = source.of('BTC')
-  const length = all.length
   if (each.do === 'publish') {
-    server.publish('BTC', each.count, { jump: each.jump })
+    holes.publish(each.count, each.jump)
     // In the microtasks too: a join that waits between its steps, however shortly, meets a tick there.
     await null
     server.publish('BTC')
-  } else if (each.do === 'release') source.held.shift()?.release()
+  } else if (each.do === 'find') holes.find(each.which, each.count)
+  else if (each.do === 'settle') holes.settle(each.which, each.isWhole)
+  else if (each.do === 'release') source.held.shift()?.release()
   else if (each.do === 'evict') source.of('BTC').evictTo(each.to)
   else if (each.do === 'turn') await new Promise((resolve) => setImmediate(resolve))
   else {
     const client = await server.connect()
     const request = { op: 'subscribe', channel: 'ticks', symbols: ['BTC'] }
     if (each.do === 'resume') {
-      const from = Math.max(0, length - 1 - each.back)
-      client.send({ ...request, after: { BTC: all[from]!.id } })
-      readers.push({ client, earliest: from + 1, latest: () => from + 1 })
+      const after = all[Math.max(0, all.length - 1 - each.back)]!.id
+      client.send({ ...request, after: { BTC: after } })
+      readers.push({ client, after, earliest: after + 1, count: 0 })
     } else {
       client.send({ ...request, history: each.count })
-      readers.push({ client, earliest: Math.max(0, length - each.count), latest: () => all.length - each.count })
+      const known = all.filter(({ id }) => !holes.all.some(({ found }) => found.has(id)))
+      const earliest = known[Math.max(0, known.length - each.count)]?.id ?? 0
+      readers.push({ client, after: undefined, earliest, count: each.count })
     }
   }
 }
@@ -92,28 +111,32 @@ async function settle(server: HubServer): Promise<void> {
   }
 }
 
-async function check({ client, earliest, latest }: Reader, server: HubServer): Promise<void> {
+async function check({ client, after, earliest, count }: Reader, server: HubServer, holes: Holes): Promise<void> {
   const { all, cursor } = server.source.of('BTC')
-  const rows = await readTo(client, cursor!)
-  const first = all.findIndex(({ id }) => id === rows[0]?.id)
-  const start = rows.length === 0 ? all.length : first
-  expect(rows).toEqual(all.slice(start).map(({ id, prev }) => ({ id, prev })))
-  expect(start).toBeGreaterThanOrEqual(earliest)
-  expect(start).toBeLessThanOrEqual(latest())
+  const heard = await hearTo(client, cursor!)
+  const [first] = heard.filter(({ type }) => type === 'row')
+  if (first?.type === 'row') {
+    expect(first.id).toBeGreaterThanOrEqual(earliest)
+    if (after === undefined) expect(all.findIndex(({ id }) => id === first.id)).toBeLessThanOrEqual(all.length - count)
+  }
+  checkJoined(heard, after ?? (first?.type === 'row' ? first.id - 1 : cursor!), all, holes)
 }
 
-/** The ticks that a client got, once all of its history is there. */
-async function readTo(client: ConnectedClient, cursor: number) {
+/** Everything that a client heard of the stream, once all of its history is there. */
+async function hearTo(client: ConnectedClient, cursor: number): Promise<readonly Heard[]> {
   const frames: ServerMessage[] = []
   for (;;) {
     frames.push(...(await client.drain()))
     const last = frames.findLast(({ type }) => type === 'ws_history' || type === 'tick')
     if (last?.type === 'tick' || (last?.type === 'ws_history' && !last.more)) break
   }
-  const rows = frames.flatMap((frame) => {
-    if (frame.type === 'tick') return [frame]
-    return frame.type === 'ws_history' && frame.channel === 'ticks' ? frame.ticks : []
+  const heard = frames.flatMap((frame): readonly Heard[] => {
+    if (frame.type === 'tick') return [{ ...frame, type: 'row' }]
+    if (frame.type === 'gap') return [frame]
+    if (frame.type !== 'ws_history' || frame.channel !== 'ticks') return []
+    expect(frame.truncated).toBeUndefined()
+    return frame.ticks.map((row) => ({ type: 'row', ...row }))
   })
-  expect(rows.at(-1)?.id ?? cursor).toBe(cursor)
-  return rows.map(({ id, prev }) => ({ id, prev }))
+  expect(heard.findLast((item) => item.type === 'row')?.id ?? cursor).toBe(cursor)
+  return heard
 }

@@ -1,32 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/base/errors.ts'
-import type { ServerMessage, TickHistory } from '../../src/wire/messages.ts'
 import type { ConnectedClient } from '../fakes/connected-client.ts'
 import { type HubServer, startHub } from '../fakes/hub-server.ts'
+import { ids, ticksOf, untilJoined } from './ticks-of.ts'
 
 let server: HubServer
 beforeEach(async () => {
   server = await startHub({ limits: { resumeWaitMs: 200 } })
 })
 afterEach(() => server.close())
-
-/** Ids from `first` to `last`. */
-const ids = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)
-
-/** What a client got of BTC, as one list of ticks; fails at a break of the prev chain and at a wrong cursor. */
-function ticksOf(frames: readonly ServerMessage[]): readonly number[] {
-  const got: number[] = []
-  for (const frame of frames) {
-    if (frame.type !== 'tick' && frame.type !== 'ws_history') continue
-    const rows = frame.type === 'tick' ? [frame] : (frame as TickHistory).ticks
-    for (const { id, prev } of rows) {
-      if (got.length > 0) expect(prev).toBe(got.at(-1))
-      got.push(id)
-    }
-    if (frame.type === 'ws_history' && rows.length > 0) expect(frame.cursor).toBe(rows.at(-1)?.id)
-  }
-  return got
-}
 
 /** Publishes a tick in each of the next turns and microtasks: whoever waits between two steps meets one. */
 async function trickle(turns = 8): Promise<void> {
@@ -61,14 +43,41 @@ describe('ticks from memory', () => {
     expect(await client.next()).toMatchObject({ type: 'tick', id: 103, prev: 102 })
   })
 
+  it('start with an empty history also when there is a line for it and ticks come meanwhile', async () => {
+    const symbols = ['BTC', 'ETH', 'SOL', 'BNB']
+    const crowded = await startHub({ symbols, limits: { partsPerTurn: 1 } })
+    try {
+      for (const symbol of symbols) crowded.publish(symbol, 3)
+      const client = await crowded.connect()
+      client.send({ op: 'subscribe', channel: 'ticks', symbols, history: 0 })
+      for (let turn = 0; turn < 200; turn += 1) {
+        for (const symbol of symbols) crowded.publish(symbol)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      const last = new Map<string, number | null>()
+      while (!symbols.every((symbol) => (last.get(symbol) ?? 0) >= 302)) {
+        const frame = await client.next()
+        if (frame.type === 'ws_history') {
+          expect(frame).toMatchObject({ ticks: [], more: false })
+          last.set(frame.symbol, frame.cursor)
+        } else if (frame.type === 'tick') {
+          expect(frame.prev).toBe(last.get(frame.symbol))
+          last.set(frame.symbol, frame.id)
+        }
+      }
+    } finally {
+      await crowded.close()
+    }
+  })
+
   it('resume from the tail, in parts of bounded size, without asking the database', async () => {
     server.publish('BTC', 2_500)
     const client = await resume(149)
     expect(await client.next()).toMatchObject({ type: 'subscribed', resume: { BTC: { state: 'complete' } } })
     const frames = [await client.next(), await client.next(), await client.next()]
     expect(frames.map((frame) => frame.type === 'ws_history' && [frame.more, frame.cursor])).toEqual([
-      [true, 1149],
-      [true, 2149],
+      [true, 1099],
+      [true, 2000],
       [false, 2599],
     ])
     server.publish('BTC')
@@ -189,7 +198,8 @@ describe('the join of the database and live', () => {
     const client = await server.connect()
     const after = { BTC: 109, ETH: 0 }
     client.send({ op: 'subscribe', id: 1, channel: 'ticks', symbols: ['BTC', 'ETH'], after })
-    ;(await server.source.nextHeld()).fail(failure)
+    // The page that is shared, and what follows alone: of that the spool may have all.
+    for (const _read of [1, 2]) (await server.source.nextHeld()).fail(failure)
     const error = await client.next()
     expect(error).toMatchObject({ type: 'error', id: 1, code: 'unavailable', retry: true, symbol: 'BTC' })
     expect(JSON.stringify(error)).not.toContain('secret')
@@ -197,7 +207,7 @@ describe('the join of the database and live', () => {
 
     client.send({ op: 'subscribe', id: 2, channel: 'ticks', symbols: ['BTC'], after: { BTC: 109 } })
     ;(await server.source.nextHeld()).release()
-    ;(await server.source.nextHeld()).fail(failure)
+    for (const _read of [1, 2]) (await server.source.nextHeld()).fail(failure)
     expect(await client.nextOfType('error')).toMatchObject({ code: 'unavailable', retry: true, symbol: 'BTC' })
     expect(server.hub.stats.subscriptions).toBe(1)
     server.publish('BTC')
@@ -299,16 +309,6 @@ describe('a resume from beyond the newest id', () => {
     expect(await client.next()).toMatchObject({ type: 'error', code: 'unavailable', retry: true, symbol: 'BTC' })
   })
 })
-
-/** Everything up to and with the last part of the history. */
-async function untilJoined(client: ConnectedClient): Promise<readonly ServerMessage[]> {
-  const frames: ServerMessage[] = []
-  for (;;) {
-    const frame = await client.next()
-    frames.push(frame)
-    if (frame.type === 'ws_history' && !frame.more) return frames
-  }
-}
 
 async function releaseRest(): Promise<void> {
   for (const held of server.source.held.splice(0)) held.release()

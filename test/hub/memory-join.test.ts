@@ -1,7 +1,12 @@
 import { expect, it } from 'vitest'
-import { follow, type JoinPorts, openAfter, openHistory, type Part } from '../../src/hub/join.ts'
+import { Crossing } from '../../src/hub/ticks/crossing.ts'
+import { follow, type JoinPorts } from '../../src/hub/ticks/join.ts'
+import { openAfter, openHistory } from '../../src/hub/ticks/opening.ts'
+import { type Part, rowsOf } from '../../src/hub/ticks/part.ts'
+import { readPage } from '../../src/hub/ticks/reach.ts'
+import { TickPages } from '../../src/hub/ticks/tick-pages.ts'
 import type { Update } from '../../src/market/tick.ts'
-import { MemoryStream } from '../../src/tiers/memory.ts'
+import { MemoryStream } from '../../src/tiers/memory/memory.ts'
 import { FakeStream } from '../fakes/fake-source.ts'
 
 /** A gateway that was stopped at tick 149 and started again: memory restored from the newest rows, then live. */
@@ -20,6 +25,9 @@ function restart(restored: number, live: number) {
     ticksBefore: async (before, limit) => stored.filter(({ id }) => before === undefined || id < before).slice(-limit),
     room: () => undefined,
     part: (part) => parts.push(part),
+    cross: () => undefined,
+    crossing: new Crossing(),
+    pages: new TickPages({ pageTicks: 7, maxTicks: 20 }),
     live: () => {
       isLive = true
     },
@@ -29,7 +37,7 @@ function restart(restored: number, live: number) {
     expect(isLive).toBe(true)
     expect(parts.some(({ truncated }) => truncated)).toBe(false)
     expect(parts.at(-1)).toMatchObject({ more: false, cursor: memory.cursor })
-    return parts.flatMap(({ rows }) => rows.map(({ id }) => id))
+    return parts.flatMap((part) => rowsOf(part).map(({ id }) => id))
   }
   return { origin, ports, joined }
 }
@@ -59,9 +67,29 @@ it.each([
 
 it('does not believe an empty tail that there is nothing after an older id', async () => {
   const { origin, ports, joined } = restart(1, 0)
-  const view = { ...ports.view(), cursor: 149, live: true, tail: () => [], tailAfter: () => [] }
+  const view = { ...ports.view(), cursor: 149, live: true, gaps: () => [], tail: () => [], tailAfter: () => [] }
   const emptied: JoinPorts = { ...ports, view: () => view }
   const { opening } = await openAfter(140, emptied, 0)
   await follow(opening, emptied)
   expect(joined()).toEqual(origin.all.slice(41).map(({ id }) => id))
+})
+
+it('does not leave out what is filled in while it makes sure that the database has nothing', async () => {
+  const { ports } = restart(1, 0)
+  const memory = new MemoryStream(ports.view().instrument, { candles: 10, ticks: 1 })
+  const tick = ports.view().latest!
+  memory.restore([{ ...tick, id: 600, prev: 599 }])
+  memory.sayGap({ from: 150, to: 599, status: 'open', reason: 'away' })
+  const late: Update[] = []
+  let reads = 0
+  const ticksAfter = async (after: number) => {
+    const answer = late.filter(({ id }) => id > after)
+    if (++reads === 2) {
+      late.push({ ...tick, id: 150, prev: 149 })
+      memory.sayGap({ from: 150, to: 150, status: 'filled', reason: undefined })
+    }
+    return answer
+  }
+  const page = await readPage(149, { ...ports, view: () => memory, ticksAfter }, 10)
+  expect(page.page.map(({ id }) => id)).toEqual([150])
 })

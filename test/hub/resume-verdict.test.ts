@@ -1,8 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { follow, type JoinPorts, openAfter, type Part } from '../../src/hub/join.ts'
+import type { StreamGap } from '../../src/hub/source.ts'
+import { Crossing } from '../../src/hub/ticks/crossing.ts'
+import { follow, type JoinPorts } from '../../src/hub/ticks/join.ts'
+import { openAfter } from '../../src/hub/ticks/opening.ts'
+import { type Part, rowsOf } from '../../src/hub/ticks/part.ts'
+import { TickPages } from '../../src/hub/ticks/tick-pages.ts'
 import type { Cursor, Update } from '../../src/market/tick.ts'
-import { MemoryStream } from '../../src/tiers/memory.ts'
+import { MemoryStream } from '../../src/tiers/memory/memory.ts'
 import { BTC } from '../fakes/exchange-feed.ts'
 
 const NOON = Date.UTC(2026, 10, 18, 12)
@@ -42,20 +47,29 @@ interface Gateway {
 /** What a client that resumes after `after` is told, and all the rows it gets. */
 async function resume(after: Cursor, { memory, rows }: Started) {
   const parts: Part[] = []
+  const gaps: StreamGap[] = []
   const ports: JoinPorts = {
     view: () => memory,
     ticksAfter: async (position, limit) => rows.filter(({ id }) => id > position).slice(0, limit),
     ticksBefore: async () => [],
     room: () => undefined,
     part: (part) => parts.push(part),
+    cross: (gap) => gaps.push(gap),
+    crossing: new Crossing(),
+    pages: new TickPages({ pageTicks: 7, maxTicks: 20 }),
     live: () => undefined,
     signal: new AbortController().signal,
   }
   const { opening, resume: verdict } = await openAfter(after, ports, 0)
   await follow(opening, ports)
-  const got = parts.flatMap((part) => part.rows)
-  return { verdict, got, ids: got.map(({ id }) => id), truncated: parts.some((part) => part.truncated) }
+  const got = parts.flatMap(rowsOf)
+  return { verdict, got, gaps, ids: got.map(({ id }) => id), truncated: parts.some((part) => part.truncated) }
 }
+
+it('waits for the first tick of a stream that runs live without one: an earlier process may have sent the id', async () => {
+  await expect(resume(140, startAgain({}))).rejects.toMatchObject({ code: 'unavailable' })
+  await expect(resume(140, startAgain({ live: [139] }))).rejects.toMatchObject({ code: 'bad_parameter' })
+})
 
 describe('a resume over a hole that was filled in later', () => {
   /** The stream went on from 140 at 600; `filled` were found since, and 600 and 601 are not stored yet. */
@@ -88,6 +102,21 @@ describe('the verdict on a resume', () => {
     const { verdict, ids, truncated } = await resume(150, gateway)
     expect(verdict).toEqual({ state: 'truncated', oldest: 600 })
     expect({ ids, truncated }).toEqual({ ids: [600, 601], truncated: true })
+  })
+
+  it('is complete for such a client if what was missed is a hole that it is told', async () => {
+    const gateway = startAgain({ stored: [139, 140], restored: 2, live: [600, 601] })
+    gateway.memory.sayGap({ from: 141, to: 599, status: 'open', reason: 'away' })
+    const { verdict, got, gaps, truncated } = await resume(150, gateway)
+    expect({ verdict, truncated }).toEqual({ verdict: { state: 'complete' }, truncated: false })
+    expect(gaps).toMatchObject([{ from: 141, to: 599 }])
+    expect(got).toMatchObject([{ id: 600, prev: 150 }, { id: 601 }])
+  })
+
+  it('is truncated if the hole does not reach to where the stream goes on', async () => {
+    const gateway = startAgain({ stored: [139, 140], restored: 2, live: [600, 601] })
+    gateway.memory.sayGap({ from: 141, to: 598, status: 'open', reason: 'away' })
+    expect(await resume(150, gateway)).toMatchObject({ verdict: { state: 'truncated', oldest: 600 }, truncated: true })
   })
 
   it('is complete where the source goes on with the very next number, and the chain has no break', async () => {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createHub } from '../../src/hub/hub.ts'
 import { createDelivery } from '../../src/ingest.ts'
-import { MemoryTier } from '../../src/tiers/memory.ts'
+import { MemoryTier } from '../../src/tiers/memory/memory.ts'
 import { ConnectedClient } from '../fakes/connected-client.ts'
 import { BTC } from '../fakes/exchange-feed.ts'
 
@@ -25,6 +25,9 @@ async function startPath() {
     awaited: () => [],
     symbols: () => memory.symbols(),
     ticksAfter: async () => [],
+    candlesBefore: async () => ({ candles: [], isWhole: true }),
+    storeCandles: async () => undefined,
+    idFrom: async () => undefined,
     ticksBefore: async () => [],
   }
   const hub = createHub({ source, heartbeatMs: 60_000 })

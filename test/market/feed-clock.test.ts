@@ -17,6 +17,26 @@ describe('the clock of a feed', () => {
     expect(clock.now(NOON + 600_000)).toBe(NOON + 300_000)
   })
 
+  it('is not put back by what happened long ago and was asked for only now, but no earlier than that', () => {
+    const clock = new FeedClock()
+    clock.observe(NOON, NOON)
+    clock.observeLate(NOON + 30_000, NOON + 120_000)
+    expect(clock.now(NOON + 120_000)).toBe(NOON + 120_000)
+    clock.observeLate(NOON + 150_000, NOON + 120_000)
+    expect(clock.now(NOON + 121_000)).toBe(NOON + 151_000)
+  })
+
+  it('knows when its source was there last, with news or without', () => {
+    const clock = new FeedClock()
+    expect(clock.heardAt).toBeUndefined()
+    clock.observe(NOON, NOON + 5)
+    clock.observe(NOON - 1_000, NOON + 40)
+    expect(clock.heardAt).toBe(NOON + 40)
+    clock.heard(NOON + 90)
+    clock.observe(NOON + 1, NOON + 80)
+    expect([clock.heardAt, clock.now(NOON + 80)]).toEqual([NOON + 90, NOON + 1])
+  })
+
   it('comes back from one event that was far ahead', () => {
     const clock = new FeedClock()
     clock.observe(NOON + 60_000, NOON)

@@ -12,17 +12,21 @@ function sequencerWithLog(contiguousIds = true) {
   const holes: Hole[] = []
   const leftOut: Hole[] = []
   const doubles: number[] = []
+  const full: string[] = []
+  let clock = 0
   const sequencer = new Sequencer(contiguousIds, {
     pass: (update) => passed.push(update),
     onHole: (hole) => holes.push(hole),
     onLeftOut: (hole) => leftOut.push(hole),
     onDouble: ({ id }) => doubles.push(id),
+    onFull: (symbol) => full.push(symbol),
+    now: () => clock++,
   })
   const start = (last: number | null) => {
     sequencer.start('BTC', last)
     sequencer.release('BTC')
   }
-  return { sequencer, passed, holes, leftOut, doubles, start, ids: () => passed.map(({ id }) => id) }
+  return { sequencer, passed, holes, leftOut, doubles, full, start, ids: () => passed.map(({ id }) => id) }
 }
 
 describe('the sequencer', () => {
@@ -82,6 +86,21 @@ describe('the sequencer', () => {
     expect(sequencer.skip('BTC')).toEqual({ symbol: 'BTC', from: 2, to: 3 })
     expect(sequencer.release('BTC')).toBe(true)
     expect(passed.map(({ prev, id }) => [prev, id])).toEqual([[1, 4]])
+  })
+
+  it('says since when the first tick waits, and says so when as many wait as may', () => {
+    const { sequencer, full, start } = sequencerWithLog()
+    start(0)
+    sequencer.accept(tick(1))
+    expect(sequencer.position('BTC').since).toBeUndefined()
+    sequencer.accept(tick(3))
+    sequencer.accept(tick(5))
+    expect(sequencer.position('BTC').since).toBe(0)
+    sequencer.fill(tick(2))
+    expect(sequencer.release('BTC')).toBe(false)
+    expect(sequencer.position('BTC')).toEqual({ last: 3, waiting: 5, since: 1 })
+    for (let id = 6; id < MAX_HELD_TICKS + 5; id++) sequencer.accept(tick(id))
+    expect(full).toEqual(['BTC'])
   })
 
   it('past its bound the oldest waiting ticks leave, to be read again with the hole before them', () => {

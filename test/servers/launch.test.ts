@@ -14,6 +14,16 @@ describeWithProgram('PostgreSQL from its programs', postgresqlBinaries(process.e
     expect(existsSync(directory)).toBe(false)
   })
 
+  it('has what it had when it is started again after a halt', async () => {
+    const server = await startPostgresql(binaries)
+    await runStatements(server.url, ['create table kept (row int)', 'insert into kept values (7)'])
+    await server.halt('SIGQUIT')
+    await expect(runStatements(server.url, ['select 1'])).rejects.toThrow('ECONNREFUSED')
+    await server.revive()
+    expect(await runStatements(server.url, ['select row from kept'])).toEqual([{ row: 7 }])
+    await server.stop()
+  })
+
   it('leaves nothing behind when it cannot start', async () => {
     await expect(startPostgresql('/nowhere')).rejects.toThrow('ENOENT')
   })

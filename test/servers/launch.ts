@@ -10,6 +10,12 @@ import { promisify } from 'node:util'
 /** A server of our own on a free port of 127.0.0.1. */
 export interface LaunchedServer {
   readonly url: string
+  /** Ends the process with this signal; its files stay. Resolves when it is gone. */
+  halt(signal: NodeJS.Signals): Promise<void>
+  /** Sends a signal to the process, which lives on: SIGSTOP and SIGCONT. */
+  signal(signal: NodeJS.Signals): void
+  /** Starts it again on the same files and port. Resolves when it answers. */
+  revive(): Promise<void>
   /** Resolves when the process has ended and its files are gone. */
   stop(): Promise<void>
 }
@@ -51,9 +57,18 @@ export async function launch(launched: Launch): Promise<LaunchedServer> {
     const port = await freePort()
     const url = launched.url(port)
     const { file, args } = launched.server(directory, port)
-    child = spawn(file, [...args], { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
-    await untilAnswers(child, () => launched.probe(url))
-    return { url, stop }
+    const start = async () => {
+      child = spawn(file, [...args], { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
+      await untilAnswers(child, () => launched.probe(url))
+    }
+    await start()
+    return {
+      url,
+      halt: async (signal) => child && end(child, signal),
+      signal: (signal) => child?.kill(signal),
+      revive: start,
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error

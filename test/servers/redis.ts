@@ -25,13 +25,24 @@ export function redisBinary(env: NodeJS.ProcessEnv): string | undefined {
     .find((file) => existsSync(file))
 }
 
-/** Starts a Redis that keeps nothing on disk. */
-export function startRedis(binary: string): Promise<LaunchedServer> {
+/** Starts a Redis that keeps nothing on disk, unless it is told otherwise. */
+export function startRedis(binary: string, more: readonly string[] = []): Promise<LaunchedServer> {
   return launch({
     name: 'redis',
     server: (directory, port) => ({
       file: binary,
-      args: ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory],
+      args: [
+        '--port',
+        String(port),
+        '--bind',
+        '127.0.0.1',
+        '--save',
+        '',
+        '--appendonly',
+        'no',
+        '--dir',
+        directory,
+      ].concat(more),
     }),
     url: (port) => `redis://127.0.0.1:${port}`,
     probe: (url) => probeRedis(url, 1_000),

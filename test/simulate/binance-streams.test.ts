@@ -230,14 +230,14 @@ describe('a connection', () => {
 
   test('can be cut, all of them at once', async () => {
     const clients = await Promise.all([1, 2].map(() => connectStream(`${simulator.streamUrl}/ws/btcusdt@aggTrade`)))
-    simulator.closeAll()
+    simulator.faults.closeAll()
     expect(await Promise.all(clients.map(({ closed }) => closed))).toEqual([1006, 1006])
   })
 
   test('can go silent: no trade, no pong, and what was missed stays missed', async () => {
     const client = await connectStream(`${simulator.streamUrl}/ws/btcusdt@aggTrade`)
     await client.received(pass(500, 'BTCUSDT'))
-    simulator.stall(true)
+    simulator.faults.stall(true)
     const silent = client.messages.length
     let pongs = 0
     client.webSocket.on('pong', () => {
@@ -248,7 +248,7 @@ describe('a connection', () => {
     const readsBefore = reads
     await expect.poll(() => reads - readsBefore).toBeGreaterThan(READS_OF_SOME_TURNS)
     expect([client.messages.length, pongs]).toEqual([silent, 0])
-    simulator.stall(false)
+    simulator.faults.stall(false)
     await once(client.webSocket, 'pong')
     const heard = (await client.received(silent + pass(500, 'BTCUSDT'))) as readonly AggTradeEvent[]
     expect(heard[silent]!.a - heard[silent - 1]!.a).toBe(missed + 1)

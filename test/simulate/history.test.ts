@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createHistory } from '../../src/simulate/history.ts'
-import { INTERVAL_MS, type Interval, klineRow } from '../../src/simulate/kline.ts'
+import { INTERVAL_MS, type Interval, joinKlines, klineRow } from '../../src/simulate/kline.ts'
 import type { AggTrade, SimulatedMarket } from '../../src/simulate/market.ts'
 import { seedFor } from '../../src/simulate/noise.ts'
 import { symbolSpecs } from '../../src/simulate/symbols.ts'
@@ -103,6 +103,22 @@ describe('klines', () => {
       if (byHand) expect(row).toEqual(byHand)
       else expect(row.slice(1, 5)).toEqual(Array(4).fill(row[1]))
     }
+  })
+
+  test('of one second add up to their minutes before the first trade too', () => {
+    const market = haltedOnce('XRPUSDT')
+    const history = createHistory(market)
+    for (let start = BIRTH - 20 * MINUTE; start < BIRTH; start += 10 * MINUTE) {
+      const minutes = history.klines('1m', { startTime: start, limit: 10 }, NOW)
+      const seconds = history.klines('1s', { startTime: start, limit: 600 }, NOW)
+      expect(seconds.map(({ openTime }) => openTime)).toEqual(Array.from({ length: 600 }, (_, n) => start + n * 1_000))
+      for (const [index, minute] of minutes.entries()) {
+        const its = seconds.slice(index * 60, index * 60 + 60)
+        expect(its.reduce(joinKlines)).toEqual(minute)
+        expect(its.every(({ volume, buyVolume }) => buyVolume <= volume)).toBe(true)
+      }
+    }
+    expect(history.klines('1s', { endTime: BIRTH - 31 * DAY, limit: 5 }, NOW)).toEqual([])
   })
 
   test('of every interval are the sum of their minutes, back to the day of listing', () => {

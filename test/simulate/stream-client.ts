@@ -4,6 +4,7 @@ import WebSocket from 'ws'
 /** A stream connection as a test sees it: every message kept, and a promise for each thing worth waiting for. */
 export interface StreamClient {
   readonly webSocket: WebSocket
+  /** Parsed; what is not JSON as its text. */
   readonly messages: readonly unknown[]
   /** Resolves when `count` messages are there. */
   received(count: number): Promise<readonly unknown[]>
@@ -18,7 +19,7 @@ export async function connectStream(url: string, options: WebSocket.ClientOption
   const messages: unknown[] = []
   const waiting = new Set<() => void>()
   webSocket.on('message', (data) => {
-    messages.push(JSON.parse(String(data)))
+    messages.push(parse(String(data)))
     for (const check of waiting) check()
   })
   const closed = new Promise<number>((resolve) => {
@@ -45,5 +46,14 @@ export async function connectStream(url: string, options: WebSocket.ClientOption
       webSocket.send(typeof command === 'string' ? command : JSON.stringify(command))
       return (await received(before + 1))[before]
     },
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // A fault may send anything: the test looks at it.
+    return text
   }
 }

@@ -1,9 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/base/errors.ts'
 import { createGate } from '../../src/base/gate.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
 import { GapFiller } from '../../src/streams/fill-gaps.ts'
-import { MemoryTier } from '../../src/tiers/memory.ts'
+import type { CandleRow, Gap } from '../../src/tiers/database/database.ts'
+import { MemoryTier } from '../../src/tiers/memory/memory.ts'
+import { SPOOL_FULL } from '../../src/tiers/spool/drop.ts'
 import { BTC, ExchangeFeed } from '../fakes/exchange-feed.ts'
 import { expectCandlesOf, type Side, type SideSettings, startSide } from '../fakes/ingest-side.ts'
 import { createLogRecorder } from '../fakes/log-recorder.ts'
@@ -44,6 +47,24 @@ describe('a gap that the stream went on without', () => {
     expect(side.settled).toEqual([{ instrument: BTC, from: 2, to: 6, status: 'filled', reason: undefined }])
     expect(side.published.map(({ id }) => id)).toEqual([1, 7])
     expect(database.ticks.map(({ id }) => id)).toEqual(ids(1, 7))
+    await expectCandlesOf(feed, side)
+  })
+
+  it('whose ticks were on the stream, and left before they were stored, is stored again and not folded again', async () => {
+    const feed = new ExchangeFeed(NOON)
+    feed.trade()
+    const database = new MemoryDatabase()
+    const side = begin(feed, database)
+    await side.caughtUp()
+    for (let count = 0; count < 5; count++) feed.trade(20_000)
+    await side.until(() => side.published.at(-1)?.id === 6)
+    const kept = database.ticks.filter(({ id }) => id === 1 || id === 6)
+    database.ticks.splice(0, database.ticks.length, ...kept)
+    side.run.refill({ instrument: BTC, from: 2, to: 5, status: 'open', reason: SPOOL_FULL })
+    await side.until(() => side.settled.length > 0)
+    expect(side.settled).toMatchObject([{ from: 2, to: 5, status: 'filled' }])
+    expect(database.ticks.map(({ id }) => id)).toEqual(ids(1, 6))
+    expect(side.revised).toEqual([])
     await expectCandlesOf(feed, side)
   })
 
@@ -171,6 +192,76 @@ describe('a gap that the stream went on without', () => {
     expect(side.settled).toMatchObject([{ from: 2, to: 2, status: 'filled' }])
   })
 
+  it('is stored only after what comes before it: a crash in between would leave a hole that nobody knows of', async () => {
+    const feed = new ExchangeFeed(NOON)
+    for (let count = 0; count < 3; count++) feed.trade()
+    const [asked, stored, settled] = [createGate(), createGate(), createGate()]
+    const late: number[] = []
+    const stop = new AbortController()
+    const filler = new GapFiller(
+      {
+        ...{ feed, memory: new MemoryTier(), backfillMax: 100, log: createLogRecorder(), onRevised() {} },
+        storeCandle() {},
+        ...{ mend: async () => {}, keptSince: () => 0, backoff: { firstMs: 1, maxMs: 1 } },
+        storeLate: async (_, updates) => void late.push(...updates.map(({ id }) => id)),
+        stored() {
+          asked.open()
+          return stored.opened
+        },
+        onSettled: settled.open,
+      },
+      stop.signal,
+    )
+    filler.add({ instrument: BTC, from: 2, to: 2, status: 'open', reason: undefined })
+    await asked.opened
+    for (let turn = 0; turn < 20; turn++) await nextTurn()
+    expect(late).toEqual([])
+    stored.open()
+    await settled.opened
+    expect(late).toEqual([2])
+    stop.abort()
+    await filler.idle()
+  })
+
+  it('is told as filled only when its candles are stored: a crash in between would leave them without it for ever', async () => {
+    const feed = new ExchangeFeed(NOON)
+    const memory = new MemoryTier()
+    const stream = memory.prepare(BTC)
+    memory.adopt(stream)
+    stream.append({ ...feed.trade(), prev: null, backfilled: false })
+    feed.trade()
+    stream.append({ ...feed.trade(), prev: 1, backfilled: false })
+    stream.history.takeDirty()
+    const [handedOver, durable] = [createGate(), createGate()]
+    const rows: CandleRow[] = []
+    const settled: Gap[] = []
+    const stop = new AbortController()
+    const filler = new GapFiller(
+      {
+        ...{ feed, memory, backfillMax: 100, log: createLogRecorder(), onRevised() {} },
+        ...{ mend: async () => {}, keptSince: () => 0, backoff: { firstMs: 1, maxMs: 1 } },
+        storeLate: async () => {},
+        storeCandle: (row) => rows.push(row),
+        async stored() {
+          if (rows.length === 0) return
+          handedOver.open()
+          await durable.opened
+        },
+        onSettled: (gap) => settled.push(gap),
+      },
+      stop.signal,
+    )
+    filler.add({ instrument: BTC, from: 2, to: 2, status: 'open', reason: undefined })
+    await handedOver.opened
+    expect(rows.map(({ timeframe, candle }) => [timeframe, candle.trades])).toContainEqual(['1D', 3])
+    for (let turn = 0; turn < 20; turn++) await nextTurn()
+    expect(settled).toEqual([])
+    durable.open()
+    await filler.idle()
+    expect(settled).toMatchObject([{ from: 2, to: 2, status: 'filled' }])
+    stop.abort()
+  })
+
   it('does not keep the gaps of another stream from being filled, whatever its source says', async () => {
     const ETH = { ...BTC, symbol: 'ETH', sourceSymbol: 'ETHUSDT' }
     class OnlyEth extends ExchangeFeed {
@@ -185,8 +276,16 @@ describe('a gap that the stream went on without', () => {
     const settled = createGate()
     const filler = new GapFiller(
       {
-        ...{ feed, memory: new MemoryTier(), backfillMax: 100, pauseMs: 0, log: createLogRecorder() },
-        ...{ storeLate() {}, stored: async () => {}, onRevised() {}, backoff: { firstMs: 1, maxMs: 1 } },
+        ...{ feed, memory: new MemoryTier(), backfillMax: 100, log: createLogRecorder() },
+        ...{
+          storeLate: async () => {},
+          stored: async () => {},
+          storeCandle() {},
+          mend: async () => {},
+          keptSince: () => 0,
+          onRevised() {},
+          backoff: { firstMs: 1, maxMs: 1 },
+        },
         onSettled: settled.open,
       },
       stop.signal,

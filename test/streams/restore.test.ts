@@ -4,7 +4,7 @@ import { InstrumentCandles } from '../../src/market/instrument-candles.ts'
 import type { Update } from '../../src/market/tick.ts'
 import { TIMEFRAMES } from '../../src/market/timeframe.ts'
 import { restore } from '../../src/streams/restore.ts'
-import { MemoryStream } from '../../src/tiers/memory.ts'
+import { MemoryStream } from '../../src/tiers/memory/memory.ts'
 import { BTC } from '../fakes/exchange-feed.ts'
 import { MemoryDatabase } from '../fakes/memory-database.ts'
 
@@ -71,5 +71,21 @@ describe('what is read back after a crash', () => {
       }),
       { numRuns: 300 },
     )
+  })
+})
+
+describe('what was read from the source for a chart of long ago', () => {
+  it('is not put before the newest candles of a stream with few trades: there is a hole between', async () => {
+    const database = new MemoryDatabase()
+    const stream = new MemoryStream(BTC)
+    for (let id = 1; id <= 5; id++) stream.append(tick(id, NOON + id * 600_000))
+    const [rows] = stream.history.takeDirty().filter(({ timeframe }) => timeframe === '1m')
+    const now = rows!.candles.map((candle) => ({ instrument: BTC, timeframe: '1m', candle }) as const)
+    const longAgo = now.map((row) => ({ ...row, candle: { ...row.candle, time: row.candle.time - 86_400_000 * 9 } }))
+    await database.write({ ticks: [], candles: [...now, ...longAgo], gaps: [] })
+    const again = new MemoryStream(BTC)
+    await restore(again, database, 100, new AbortController().signal)
+    expect(again.candles('1m', 100).map(({ time }) => time)).toEqual(now.map(({ candle }) => candle.time))
+    expect(again.holdsAll('1m')).toBe(false)
   })
 })

@@ -7,7 +7,7 @@ import type { Feed, FeedEvents, Received } from '../../src/feed.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
 import type { Tick } from '../../src/market/tick.ts'
 import { FeedRun } from '../../src/streams/run-feed.ts'
-import { MemoryTier } from '../../src/tiers/memory.ts'
+import { MemoryTier } from '../../src/tiers/memory/memory.ts'
 import { ExchangeFeed } from '../fakes/exchange-feed.ts'
 import { expectCandlesOf, runAndStop, startSide, tradeFor } from '../fakes/ingest-side.ts'
 import { createLogRecorder } from '../fakes/log-recorder.ts'
@@ -164,24 +164,6 @@ describe('a feed that meets an error', () => {
     expect(asked).toBeGreaterThan(1)
   })
 
-  it('a hole that shows while stored gaps are being read is filled, whatever becomes of that reading', async () => {
-    const feed = new ExchangeFeed(NOON)
-    tradeFor(feed, 20)
-    const database = new MemoryDatabase()
-    let fail = (_: Error) => {}
-    database.gaps = () =>
-      new Promise((_, reject) => {
-        fail = reject
-      })
-    const side = startSide(feed, database)
-    await side.caughtUp()
-    feed.trade(100, { lost: true })
-    feed.trade()
-    fail(new GatewayError('tier_unavailable', 'the database must answer, but: away'))
-    await side.caughtUp()
-    expect(side.gaps).toEqual([])
-  })
-
   it('a refusal of one question does not end the stream for good', async () => {
     const feed = new ExchangeFeed(NOON)
     feed.trade()
@@ -233,6 +215,26 @@ describe('a feed that meets an error', () => {
     feed.cut()
     await expect.poll(() => side.log.lines.some(({ message }) => message === 'feed lost its source')).toBe(true)
     expect(side.stream().live).toBe(false)
+  })
+
+  it('a stream is not live while its source says that trades are being missed', async () => {
+    class TellingFeed extends ExchangeFeed {
+      events: FeedEvents | undefined
+      override async *receive(...[instruments, events, signal]: Parameters<ExchangeFeed['receive']>) {
+        this.events = events
+        yield* super.receive(instruments, events, signal)
+      }
+    }
+    const feed = new TellingFeed(NOON)
+    feed.trade()
+    const side = startSide(feed, new MemoryDatabase())
+    await side.caughtUp()
+    feed.events!.missing!()
+    expect(side.stream()).toMatchObject({ live: false, whole: false })
+    feed.trade(100, { lost: true })
+    feed.events!.connected()
+    await side.caughtUp()
+    expect(side.published.map(({ id }) => id)).toEqual([1, 2])
   })
 
   it('ids that begin anew take the feed down, and say so', async () => {
@@ -308,7 +310,8 @@ it('symbols whose past cannot be read keep no other symbol from going live', asy
       database: new MemoryDatabase(),
       deliver: (update) => memory.stream(update.symbol)!.append(update),
       ...{
-        storeLate() {},
+        storeLate: async () => {},
+        keptSince: () => 0,
         stored: async () => {},
         onGapSettled() {},
         storeCandle() {},

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { lockDataDir } from '../../src/tiers/data-dir-lock.ts'
+import { holderOf, lockDataDir } from '../../src/tiers/data-dir-lock.ts'
 
 describe('the lock of the data directory', () => {
   let root: string
@@ -48,6 +48,15 @@ describe('the lock of the data directory', () => {
   it('is taken over from a process whose number another one has now', async () => {
     await leave(JSON.stringify({ pid: process.pid, startTime: '1' }))
     await (await lockDataDir(directory)).release()
+  })
+
+  it('names nobody when its process is gone, and where it is found while it runs', async () => {
+    expect(await holderOf(directory)).toBeUndefined()
+    await leave(JSON.stringify({ pid: process.pid, startTime: '1', url: 'http://127.0.0.1:8080' }))
+    expect(await holderOf(directory)).toBeUndefined()
+    const lock = await lockDataDir(directory, 'http://127.0.0.1:8080')
+    expect(await holderOf(directory)).toMatchObject({ pid: process.pid, url: 'http://127.0.0.1:8080' })
+    await lock.release()
   })
 
   it('is held by a process that runs, also where start times are not known', async () => {

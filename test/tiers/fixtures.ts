@@ -1,7 +1,7 @@
 import type { Candle } from '../../src/market/candle.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
 import type { Update } from '../../src/market/tick.ts'
-import type { Batch } from '../../src/tiers/database.ts'
+import type { Batch } from '../../src/tiers/database/database.ts'
 
 /** A Sunday, 12:00 UTC. */
 export const NOON = Date.UTC(2026, 10, 22, 12)

@@ -24,6 +24,7 @@ describe('decode', () => {
     ['unknown_op', { op: 'constructor' }],
     ['unknown_channel', { op: 'subscribe', channel: 'trades', symbols: ['BTC'] }],
     ['unknown_channel', { op: 'unsubscribe', channel: 1, symbols: ['BTC'] }],
+    ['bad_parameter', { op: 'unsubscribe', channel: 'ticks', symbols: ['BTC'], timeframe: '1m' }],
     ['bad_timeframe', { op: 'subscribe', symbols: ['BTC'], timeframe: '1M' }],
     ['bad_timeframe', { op: 'subscribe', symbols: ['BTC'], timeframe: 60 }],
     ['bad_parameter', { op: 'subscribe' }],
@@ -51,6 +52,7 @@ describe('decode', () => {
   it('keeps the id of a message that it refuses', () => {
     expect(decodeObject({ op: 'shout', id: 5 }).id).toBe(5)
     expect(decodeObject({ op: 'subscribe', id: 'a' }).id).toBe('a')
+    expect(decodeObject({ op: 'subscribe', id: 0.5 }).id).toBe(0.5)
     expect(decodeObject({ op: 'ping', id: {} }).id).toBeUndefined()
     expect(decode('{"id":5,').id).toBeUndefined()
   })
