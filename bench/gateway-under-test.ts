@@ -1,10 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { z } from 'zod'
 import { type Child, startChild } from './child.ts'
 import { pinThread } from './cores.ts'
 import { createOwnDatabase } from './own-database.ts'
+import { makeTemporaryDirectory } from './temporary-directory.ts'
 
 /** Where a source of trades is, as its process tells. */
 export const SOURCE = z.object({ streamUrl: z.string(), restUrl: z.string(), symbols: z.array(z.string()) })
@@ -28,11 +26,11 @@ export interface GatewayPlace {
 
 /** A new gateway on an empty database: the server at DATABASE_URL, where it is set, else the embedded one. */
 export async function startGatewayUnderTest(source: Source, place: GatewayPlace): Promise<GatewayUnderTest> {
-  const directory = mkdtempSync(join(tmpdir(), 'tickgate-bench-'))
+  const directory = makeTemporaryDirectory()
   const database = await createOwnDatabase(process.env.DATABASE_URL)
   const env = {
     PORT: '0',
-    DATA_DIR: directory,
+    DATA_DIR: directory.path,
     ...(database && { DATABASE_URL: database.url }),
     BINANCE_STREAM_URL: source.streamUrl,
     BINANCE_REST_URL: source.restUrl,
@@ -41,14 +39,10 @@ export async function startGatewayUnderTest(source: Source, place: GatewayPlace)
     MACRO_SERIES: '',
   }
   const child = startChild('gateway', { env, store: place.store }, place.core)
-  const remove = () => rmSync(directory, { recursive: true, force: true })
-  // Also when the benchmark is interrupted.
-  process.once('exit', remove)
   const stop = async () => {
     await child.stop()
     await database?.drop()
-    process.off('exit', remove)
-    remove()
+    directory.remove()
   }
   try {
     const { url, databaseThread } = await child.ask({ ask: 'where' }, PLACE)

@@ -5,7 +5,7 @@ export interface RowPlan {
   /** Judged by its median. Without it the row only tells. */
   readonly want?:
     | { readonly of: 'ratio' | 'value'; readonly least: number }
-    | { readonly of: 'value'; readonly most: number }
+    | { readonly of: 'ratio' | 'value'; readonly most: number }
 }
 
 /** One run of one row: what was measured, and right before or after it, the control. */
@@ -19,15 +19,15 @@ export interface Row {
   readonly name: string
   readonly unit: string
   /** Medians over the runs. */
-  readonly value: number
+  readonly value: number | null
   readonly control: number | null
   /** The median of value / control of the same run, so that what slowed both down does not count. */
   readonly ratio: number | null
   readonly want: string | null
   readonly runs: number
   /** The lowest and highest of what `want` judges; of the ratio where nothing is wanted and there is one, else the value. */
-  readonly min: number
-  readonly max: number
+  readonly min: number | null
+  readonly max: number | null
   readonly ok: boolean
 }
 
@@ -58,6 +58,22 @@ export function summarize(plan: RowPlan, samples: readonly Sample[]): Row {
   }
 }
 
+/** The row of what could not be measured, which says why: it is not all right. */
+export function unmeasured(plan: RowPlan, reason: string): Row {
+  return {
+    name: plan.name,
+    unit: plan.unit,
+    value: null,
+    control: null,
+    ratio: null,
+    want: [describeWant(plan.want), `not measured: ${reason}`].filter((part) => part !== null).join(', '),
+    runs: 0,
+    min: null,
+    max: null,
+    ok: false,
+  }
+}
+
 export function createReport(bench: string, rows: readonly Row[]): Report {
   return { bench, rows, ok: rows.every(({ ok }) => ok) }
 }
@@ -66,10 +82,10 @@ export function createReport(bench: string, rows: readonly Row[]): Report {
 export function formatTable({ bench, rows }: Report): string {
   const cells = rows.map((row) => [
     row.name,
-    `${print(row.value)} ${row.unit}`,
+    row.value === null ? '' : `${print(row.value)} ${row.unit}`,
     print(row.control),
     print(row.ratio),
-    `${print(row.min)} .. ${print(row.max)}`,
+    row.runs === 0 ? '' : `${print(row.min)} .. ${print(row.max)}`,
     row.want ?? '',
     row.want === null ? '' : row.ok ? 'ok' : 'MISSED',
   ])

@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util'
+import { backfill } from './backfill.ts'
 import type { Bench } from './bench.ts'
 import { build } from './build.ts'
 import { embedded } from './embedded.ts'
 import { ingest } from './ingest.ts'
 import { createReport, formatTable } from './report.ts'
+import { resume } from './resume.ts'
+import { tiers } from './tiers.ts'
 
-const BENCHES: Readonly<Record<string, Bench>> = { ingest, embedded }
+const BENCHES: Readonly<Record<string, Bench>> = { ingest, embedded, resume, backfill, tiers }
 
 const LEAST_RUNS = 3
 

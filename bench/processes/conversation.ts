@@ -20,6 +20,14 @@ export interface Question {
   readonly trades: number
   readonly warmTrades: number
   readonly ms: number
+  readonly perTurn: number
+  readonly newest: number
+  readonly behind: number
+  readonly file: string
+  readonly ticks: number
+  readonly batchTicks: number
+  readonly perSecond: number
+  readonly rows: number
 }
 
 function fail(error: unknown): void {

@@ -66,7 +66,7 @@ function play(peer: StreamPeer, from = 0): void {
   let chunk = from
   while (chunk < chunks.length && peer.backlogBytes < FULL_BACKLOG_BYTES) {
     const bytes = chunks[chunk++]!
-    peer.write([{ frames: [], bytes: () => bytes }])
+    peer.write([{ stream: '', frames: [], bytes: () => bytes }])
   }
   if (chunk < chunks.length && streams.peers.has(peer)) setImmediate(() => play(peer, chunk))
 }
