@@ -64,7 +64,7 @@ export function openRedis({ address, log, now, channel = DELETIONS_CHANNEL }: Op
     },
     async setAll(entries) {
       const startedAt = performance.now()
-      const answer = await link.ask(bytesOf(entries), (redis) => setInChunks(redis, entries))
+      const answer = await link.ask(bytesOf(entries), (redis) => setInPieces(redis, entries))
       if (answer !== undefined) stats.written(entries.length, performance.now() - startedAt)
       return answer !== undefined
     },
@@ -98,26 +98,37 @@ function bytesOf(entries: readonly RedisEntry[]): number {
   return entries.reduce((bytes, { key, text }) => bytes + key.length + text.length, 0)
 }
 
-/** All of them are sent at once: together they take one round trip. */
-function setInChunks(redis: Redis, entries: readonly RedisEntry[]): Promise<unknown> {
-  const chunks: RedisEntry[][] = []
-  let bytes = Number.POSITIVE_INFINITY
-  for (const entry of entries) {
-    let chunk = chunks.at(-1)
-    bytes += entry.text.length
-    if (chunk === undefined || chunk.length >= MOST_KEYS_A_SCRIPT || bytes > MOST_BYTES_A_SCRIPT) {
-      chunk = []
-      chunks.push(chunk)
-      bytes = entry.text.length
-    }
-    chunk.push(entry)
-  }
+/** Keys that live equally long, to be set by one script. */
+interface Piece {
+  readonly seconds: number
+  readonly keys: string[]
+  readonly texts: string[]
+  length: number
+}
+
+/** All pieces are sent at once: together they take one round trip. */
+function setInPieces(redis: Redis, entries: readonly RedisEntry[]): Promise<unknown> {
   return Promise.all(
-    chunks.map((chunk) => {
-      const keys = chunk.map(({ key }) => key)
-      return redis.eval(SET_ALL, keys.length, ...keys, ...chunk.flatMap(({ text, seconds }) => [text, seconds]))
-    }),
+    piecesOf(entries).map(({ seconds, keys, texts }) => redis.eval(SET_ALL, keys.length, ...keys, seconds, ...texts)),
   )
+}
+
+/** One life is sent once. A key has the same one each time, so what is told of it stays in its order. */
+function piecesOf(entries: readonly RedisEntry[]): readonly Piece[] {
+  const pieces: Piece[] = []
+  const filling = new Map<number, Piece>()
+  for (const { key, text, seconds } of entries) {
+    let piece = filling.get(seconds)
+    if (!piece || piece.keys.length >= MOST_KEYS_A_SCRIPT || piece.length + text.length > MOST_BYTES_A_SCRIPT) {
+      piece = { seconds, keys: [], texts: [], length: 0 }
+      pieces.push(piece)
+      filling.set(seconds, piece)
+    }
+    piece.keys.push(key)
+    piece.texts.push(text)
+    piece.length += text.length
+  }
+  return pieces
 }
 
 function toValue(reply: unknown): RedisValue | undefined {

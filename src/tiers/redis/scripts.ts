@@ -9,10 +9,12 @@ export const TRIAL = `
 redis.call('SET', KEYS[1], '1', 'EX', 60)
 return redis.call('DEL', KEYS[1])`
 
-/** Keys; for each its text and its life in seconds. */
+/** Keys; the life of them all in seconds, and for each its text. A third quicker than with a life for each: docs/adr/0012. */
 export const SET_ALL = `
-for i = 1, #KEYS do redis.call('SET', KEYS[i], ARGV[2 * i - 1], 'EX', ARGV[2 * i]) end
-return #KEYS`
+local call, keys, args = redis.call, KEYS, ARGV
+local seconds = args[1]
+for i = 1, #keys do call('SETEX', keys[i], seconds, args[i + 1]) end
+return #keys`
 
 /** What both begin with. A list or a hash is told as a text that nobody has written. */
 const FIND = `
