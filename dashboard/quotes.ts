@@ -29,6 +29,8 @@ export class Quotes {
   }
 
   price({ symbol, price, stale }: PriceMessage): void {
+    // An observation without a value: the one before it stays.
+    if (price === null) return
     const before = this.#quotes.get(symbol)
     const moved = before === undefined || before.price === price ? undefined : before.price < price ? 'up' : 'down'
     const digits = Math.max(before?.digits ?? 2, decimals(price))

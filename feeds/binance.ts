@@ -66,7 +66,7 @@ export function createBinanceFeed(options: BinanceOptions): Required<Feed<string
   return {
     name: 'binance',
     assetClass: 'crypto',
-    contiguousIds: true,
+    ids: 'contiguous',
     symbols,
     resolve: (signal) => resolveSymbols(client, symbols, signal),
     receive: (instruments, events, signal) =>

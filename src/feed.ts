@@ -1,5 +1,7 @@
 import type { Candle } from './market/candle.ts'
 import type { AssetClass, Instrument, SymbolMapping } from './market/instrument.ts'
+import type { MarketState } from './market/market-state.ts'
+import type { Observation } from './market/observation.ts'
 import type { Cursor, Tick } from './market/tick.ts'
 import type { Timeframe } from './market/timeframe.ts'
 
@@ -29,7 +31,29 @@ export interface FeedEvents {
   heard?(): void
   /** Trades are being missed, although the connection has not ended: until `connected` is told again. */
   missing?(): void
+  /** What the source says of an instrument beside its ticks, with each poll. It makes no tick. */
+  state?(symbol: string, state: MarketState): void
+  /** What the gateway has of this source already; unset: nothing. */
+  readonly past?: FeedPast
 }
+
+/** What is stored of a polled source, so that nothing is news twice, over a restart too. */
+export interface FeedPast {
+  /** The newest tick on the stream; undefined before the first. */
+  newest(symbol: string): Tick | undefined
+  /** Every observation of a series that is stored, by period, then vintage. @throws GatewayError tier_unavailable */
+  observations(symbol: string): Promise<readonly Observation[]>
+}
+
+/**
+ * What the ids of a source's ticks are, and with that how the feed is run.
+ *
+ * `contiguous`: they rise by exactly one, so that a jump is a hole and `trades` can fill it; published at once.
+ * `rising`: a tick's id is the least it may have, from its event time; in its place it is above the one before. The
+ * source is polled and cannot be asked for missed ticks: they are stored before they are published.
+ * `given`: as `rising`, but an id never changes; a tick whose id is not above the last is stored and not streamed.
+ */
+export type IdKind = 'contiguous' | 'rising' | 'given'
 
 /** How much of the source's budget a question may use: `polite` ones leave the larger part to those that hold a stream up. */
 export type Pace = 'urgent' | 'polite'
@@ -41,8 +65,7 @@ export type Pace = 'urgent' | 'polite'
 export interface Feed<Raw = unknown> {
   readonly name: string
   readonly assetClass: AssetClass
-  /** Ids rise by exactly one, so that a jump is a hole and `trades` can fill it. */
-  readonly contiguousIds: boolean
+  readonly ids: IdKind
   /** What the configuration asks for. */
   readonly symbols: readonly SymbolMapping[]
 

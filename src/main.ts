@@ -1,12 +1,11 @@
 import { fileURLToPath } from 'node:url'
-import { FEEDS } from '../feeds/index.ts'
+import { createFeeds } from '../feeds/index.ts'
 import { GatewayError, isGatewayError } from './base/errors.ts'
 import { createLog, type Log } from './base/log.ts'
 import type { TaskEvent } from './base/task-event.ts'
 import { VERSION } from './base/version.ts'
 import { type Config, loadConfig, variablesForLater } from './config.ts'
 import { type DemoOptions, startDemo } from './demo.ts'
-import type { Feed } from './feed.ts'
 import { type Gateway, type ServingGateway, startGateway } from './gateway.ts'
 import { aborted, stopSignal } from './stop-signal.ts'
 import { startTask as startTaskWith } from './tasks/start-task.ts'
@@ -75,11 +74,11 @@ export function startTask(
   env: Env,
   signal: AbortSignal,
 ): AsyncIterable<TaskEvent> {
-  return startTaskWith(request, { url, config: () => loadConfig(env), feeds: createFeeds }, signal)
-}
-
-function createFeeds(config: Config): readonly Feed[] {
-  return FEEDS.map(({ create }) => create(config)).filter(({ symbols }) => symbols.length > 0)
+  return startTaskWith(
+    request,
+    { url, config: () => loadConfig(env), feeds: (config) => createFeeds(config).feeds },
+    signal,
+  )
 }
 
 function start(
@@ -95,7 +94,7 @@ function start(
       'API_KEYS and API_KEYS_FILE must be unset: this version checks no keys yet',
     )
   }
-  const feeds = createFeeds(config)
+  const { feeds } = createFeeds(config)
   return startGateway({ config, feeds, dashboardDirectory: DASHBOARD, log, stop, onServing })
 }
 

@@ -2,7 +2,7 @@
 // `serve` puts them together. The hole is made by a stream that stands before it and one trade behind it.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { FEEDS } from '../../feeds/index.ts'
+import { createFeeds } from '../../feeds/index.ts'
 import { createLog } from '../../src/base/log.ts'
 import { loadConfig } from '../../src/config.ts'
 import { createReadSide } from '../../src/gateway/read-side.ts'
@@ -33,7 +33,7 @@ const { env, trades: allTrades } = readSetup<Setup>()
 const config = loadConfig(env)
 const log = createLog('error')
 const { signal } = new AbortController()
-const feed = FEEDS.map(({ create }) => create(config)).find(({ symbols }) => symbols.length > 0)!
+const feed = createFeeds(config).feeds[0]!
 const trades = feed.trades!.bind(feed)
 
 const memory = new MemoryTier()
@@ -127,7 +127,7 @@ async function inStream(): Promise<void> {
   const { first, last } = hole!
   const nothing = () => {}
   const onLeftOut = () => fail('a source that has every trade')
-  const sequencer = new Sequencer(feed.contiguousIds, {
+  const sequencer = new Sequencer(feed.ids === 'contiguous', {
     ...{ pass: deliver, onHole: nothing, onLeftOut, onDouble: nothing, onFull: nothing, now: Date.now },
   })
   sequencer.start(instrument.symbol, first.id)

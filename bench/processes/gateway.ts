@@ -1,7 +1,7 @@
 // The gateway as `serve` builds it, on the source that the benchmark names.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as elapse } from 'node:timers/promises'
-import { FEEDS } from '../../feeds/index.ts'
+import { createFeeds } from '../../feeds/index.ts'
 import { createLog } from '../../src/base/log.ts'
 import { loadConfig } from '../../src/config.ts'
 import { type Gateway, startGateway } from '../../src/gateway.ts'
@@ -19,7 +19,7 @@ const config = loadConfig(setup.env)
 const threadsBefore = new Set(threads())
 const gateway = await startGateway({
   config,
-  feeds: FEEDS.map(({ create }) => create(config)).filter(({ symbols }) => symbols.length > 0),
+  feeds: createFeeds(config).feeds,
   dashboardDirectory: '',
   log: createLog('error'),
 })

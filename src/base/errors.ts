@@ -34,10 +34,14 @@ export type ErrorCode = keyof typeof DECISION_BY_CODE
 export class GatewayError extends Error {
   readonly code: ErrorCode
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  /** Another try before that is in vain, as the other side has said. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly retryAfterMs?: number }) {
     super(message, options)
     this.name = 'GatewayError'
     this.code = code
+    this.retryAfterMs = options?.retryAfterMs
   }
 
   get decision(): Decision {

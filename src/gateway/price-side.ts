@@ -70,7 +70,7 @@ export function createPriceSide({ memory, database, feeds, cacheSide, watched }:
     if (newest === undefined) return undefined
     const { id, price, time } = newest
     // Nobody has confirmed it since it was stored.
-    return { symbol, id, price, time, stale: true }
+    return { symbol, id, price: price ?? null, time, stale: true }
   }
 
   async function price(symbol: string): Promise<PriceAnswer | undefined> {

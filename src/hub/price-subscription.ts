@@ -94,5 +94,7 @@ export class PriceGroup {
 
 function encodePrice({ instrument, latest, stale }: StreamView, skipped: number): Frame {
   const { id, price, time } = latest!
-  return encodeFrame(encode({ type: 'price', symbol: instrument.symbol, id, price, time, skipped, stale }))
+  return encodeFrame(
+    encode({ type: 'price', symbol: instrument.symbol, id, price: price ?? null, time, skipped, stale }),
+  )
 }

@@ -1,6 +1,6 @@
 import type { Candle } from './candle.ts'
 import { type Amount, addAmount, splitAmount, splitProduct } from './decimal-sum.ts'
-import type { Tick } from './tick.ts'
+import type { CandleTick } from './tick.ts'
 
 /** No id: the candle was taken whole from the source. */
 export const NO_ID = -1
@@ -54,7 +54,7 @@ export function loadCandle(piece: Piece, candle: Candle, { priceDigits, sizeDigi
   piece.lastId = candle.lastId ?? NO_ID
 }
 
-export function loadTick(piece: Piece, tick: Tick, { priceDigits, sizeDigits }: Steps): void {
+export function loadTick(piece: Piece, tick: CandleTick, { priceDigits, sizeDigits }: Steps): void {
   const size = tick.size ?? 0
   piece.open = piece.high = piece.low = piece.close = tick.price
   splitAmount(size, sizeDigits, piece.volume)

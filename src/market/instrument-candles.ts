@@ -3,7 +3,7 @@ import { emptyPiece, extendPiece, loadCandle, loadTick, type Piece } from './can
 import { CandleWindow } from './candle-window.ts'
 import { openPieces, type SourceCandles } from './compose.ts'
 import type { Instrument } from './instrument.ts'
-import type { Cursor, Tick } from './tick.ts'
+import { type CandleTick, type Cursor, isInCandles, type Tick } from './tick.ts'
 import { bucketEnd, TIMEFRAME_MS, TIMEFRAMES, type Timeframe } from './timeframe.ts'
 
 export interface TakenCandle {
@@ -64,6 +64,7 @@ export class InstrumentCandles {
 
   /** Folds a tick into every timeframe. Ticks come in id order; their times may step back, and revise final candles. */
   fold(tick: Tick): void {
+    if (!isInCandles(tick)) return
     if (tick.time < this.#heldUntil) {
       this.#foldBeforeSource(tick)
       return
@@ -81,6 +82,7 @@ export class InstrumentCandles {
 
   /** Folds a tick that comes after ones with higher ids: each candle that holds it is as if it had come in time. */
   foldLate(tick: Tick): void {
+    if (!isInCandles(tick)) return
     this.#settle()
     if (tick.time < this.#heldUntil || tick.id <= this.#wholeThrough) return
     loadTick(this.#piece, tick, this.#instrument)
@@ -162,7 +164,7 @@ export class InstrumentCandles {
   }
 
   /** A missed tick from before the source's candles, in the timeframes for which it was not asked that far back. */
-  #foldBeforeSource(tick: Tick): void {
+  #foldBeforeSource(tick: CandleTick): void {
     this.#settle()
     loadTick(this.#piece, tick, this.#instrument)
     for (const window of this.#windows) {

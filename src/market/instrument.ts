@@ -18,6 +18,19 @@ export interface Instrument extends SymbolMapping {
   readonly priceDigits: number
   /** Decimals of the size step (lot size): sizes are multiples of 10^-sizeDigits, so their sums are exact integers. */
   readonly sizeDigits: number
+  readonly about?: InstrumentAbout
+}
+
+/** What a source says of an instrument, in its own words; nothing is computed from it but exchange days. */
+export interface InstrumentAbout {
+  readonly title?: string
+  readonly currency?: string
+  /** IANA zone of the exchange, in which its days are: `America/New_York`. */
+  readonly timeZone?: string
+  /** Of a series: `Quarterly`, `Billions of Dollars`, `Seasonally Adjusted Annual Rate`. */
+  readonly frequency?: string
+  readonly units?: string
+  readonly seasonalAdjustment?: string
 }
 
 /** The name of the instrument's stream, `binance:BTCUSDT`: what its ids and its history belong to. */

@@ -12,7 +12,7 @@ import { missingIds } from './stored-ticks.ts'
 import { isoTime } from './verify/check-ids.ts'
 
 export interface BackfillPorts {
-  readonly feed: Pick<Feed, 'trades' | 'candles' | 'newest' | 'contiguousIds'>
+  readonly feed: Pick<Feed, 'trades' | 'candles' | 'newest' | 'ids'>
   readonly database: Pick<Database, 'ticksAfter' | 'ticksBefore' | 'candlesIn' | 'gaps' | 'write'>
   /** Of the gateway that this runs in, and what it needs to know; unset where there is none. */
   readonly gateway?: BackfillGateway | undefined
@@ -90,7 +90,7 @@ async function* findIds(
   { feed, gateway, keptSince }: BackfillPorts,
   signal: AbortSignal,
 ): AsyncGenerator<Finding, IdRange | undefined> {
-  if (feed.trades === undefined || !feed.contiguousIds) {
+  if (feed.trades === undefined || feed.ids !== 'contiguous') {
     yield note('source', 'the source gives no trades of the past: only candles are loaded')
     return undefined
   }

@@ -98,7 +98,7 @@ export class FeedRun {
     // No tick waits longer because our clock was set.
     const waits = { now: neverBack(now) }
     this.#depth = Math.max(LEAST_CANDLES, Math.min(MOST_CANDLES, each))
-    this.#sequencer = new Sequencer(feed.contiguousIds, {
+    this.#sequencer = new Sequencer(feed.ids === 'contiguous', {
       pass: ports.deliver,
       onDouble: (tick) => this.#onDouble(tick),
       onHole: (hole) => this.#onHole(hole),
@@ -208,7 +208,7 @@ export class FeedRun {
       log.warn({ symbol, reason: error.message }, 'the stream begins without what is stored')
       const left = await waiting?.(instrument, RESTORED_TICKS)
       if (this.#hasBegun(stream)) return
-      restoreWaiting(stream, left, this.#feed.contiguousIds)
+      restoreWaiting(stream, left, this.#feed.ids === 'contiguous')
       if (!this.#recalls.has(symbol)) this.#recalls.set(symbol, this.#recall(stream))
     }
   }
@@ -230,7 +230,7 @@ export class FeedRun {
     const { symbol } = instrument
     for (const row of candles) this.#ports.storeCandle(row)
     for (const gap of gaps) this.#gaps.add(gap)
-    if (newest === undefined || !this.#feed.contiguousIds) return
+    if (newest === undefined || this.#feed.ids !== 'contiguous') return
     for (const { from, to } of holes) this.#tellGap(instrument, { symbol, from, to }, MISSED)
     if (holes.length > 0) this.#missedSince.set(symbol, newest.time)
     this.#mendMissed(instrument)

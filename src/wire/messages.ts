@@ -134,7 +134,8 @@ export interface ServerMessages {
   readonly price: {
     readonly symbol: string
     readonly id: Cursor
-    readonly price: number
+    /** Null: an observation without a value. */
+    readonly price: number | null
     readonly time: number
     /** Ticks that came and went since the last `price` of this symbol on this socket. */
     readonly skipped: number

@@ -20,7 +20,7 @@ export const BTC: Instrument = {
 export class ExchangeFeed implements Required<Feed<Tick>> {
   readonly name = 'exchange'
   readonly assetClass = 'crypto'
-  readonly contiguousIds = true
+  readonly ids = 'contiguous'
   readonly symbols = [BTC]
   readonly past: Tick[] = []
   /** The exchange's clock, Unix ms. */

@@ -246,13 +246,13 @@ export class FakeStream implements StreamView {
     const ticks = this.all.filter((tick) => bucketStart(timeframe, tick.time) === time)
     const [first, last] = [ticks[0], ticks.at(-1)]
     if (!first || !last) return undefined
-    const prices = ticks.map(({ price }) => price)
+    const prices = ticks.map(({ price }) => price!)
     return {
       time,
-      open: first.price,
+      open: first.price!,
       high: Math.max(...prices),
       low: Math.min(...prices),
-      close: last.price,
+      close: last.price!,
       volume: 2 * ticks.length,
       quoteVolume: prices.reduce((sum, price) => sum + 2 * price, 0),
       buyVolume: 2 * ticks.length,

@@ -95,6 +95,11 @@ export class FickleDatabase implements Database {
     return this.stored.cover(covered)
   }
 
+  async observations() {
+    await this.#reach()
+    return this.stored.observations()
+  }
+
   async coverage(instrument: Instrument, timeframe: Timeframe) {
     await this.#reach()
     return this.stored.coverage(instrument, timeframe)

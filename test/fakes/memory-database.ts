@@ -74,6 +74,10 @@ export class MemoryDatabase implements Database {
     this.covered.set(timeframe, [...(this.covered.get(timeframe) ?? []), range])
   }
 
+  async observations() {
+    return []
+  }
+
   async coverage(_: Instrument, timeframe: Timeframe) {
     return (this.covered.get(timeframe) ?? []).toSorted((a, b) => a.from - b.from)
   }

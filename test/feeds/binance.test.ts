@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createBinanceFeed } from '../../feeds/binance.ts'
-import { FEEDS } from '../../feeds/index.ts'
+import { createFeeds } from '../../feeds/index.ts'
 import { isGatewayError } from '../../src/base/errors.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
 import { startStreamSource } from '../fakes/stream-source.ts'
@@ -138,8 +138,11 @@ describe('normalize', () => {
 
 test('the list of feeds makes each from the configuration', () => {
   const urls = { binanceStreamUrl: 'ws://127.0.0.1:1', binanceRestUrl: 'http://127.0.0.1:1' }
-  const config = { ...urls, cryptoSymbols: SYMBOLS, dataDir: '/nowhere' }
-  for (const { name, create } of FEEDS) expect(create(config)).toMatchObject({ name, symbols: SYMBOLS })
+  const others = { stockSymbols: [], macroSeries: [], yahooPollMs: 1_000, fredPollMs: 1_000 }
+  const config = { ...urls, ...others, cryptoSymbols: SYMBOLS, dataDir: '/nowhere' }
+  expect(createFeeds(config).feeds).toMatchObject([{ name: 'binance', symbols: SYMBOLS }])
+  const off = { feed: 'binance', reason: 'CRYPTO_SYMBOLS must name a symbol, is empty' }
+  expect(createFeeds({ ...config, cryptoSymbols: [] })).toMatchObject({ feeds: [], off: [off] })
 })
 
 function thrownBy(act: () => unknown): unknown {

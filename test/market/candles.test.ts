@@ -27,7 +27,7 @@ function foldNaively(timeframe: Timeframe, ticks: readonly Tick[]) {
     const start = bucketStart(timeframe, each.time)
     buckets.set(start, [...(buckets.get(start) ?? []), each])
   }
-  const cents = ({ price }: Tick) => BigInt(Math.round(price * 100))
+  const cents = ({ price }: Tick) => BigInt(Math.round(price! * 100))
   const lots = ({ size }: Tick) => BigInt(Math.round(size! * 1e5))
   const sum = (units: readonly bigint[], digits: number) => {
     const text = units
@@ -41,8 +41,8 @@ function foldNaively(timeframe: Timeframe, ticks: readonly Tick[]) {
     .map(([time, all]) => ({
       time,
       open: all[0]!.price,
-      high: Math.max(...all.map(({ price }) => price)),
-      low: Math.min(...all.map(({ price }) => price)),
+      high: Math.max(...all.map(({ price }) => price!)),
+      low: Math.min(...all.map(({ price }) => price!)),
       close: all.at(-1)!.price,
       volume: sum(all.map(lots), 5),
       quoteVolume: sum(

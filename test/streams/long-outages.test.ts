@@ -19,7 +19,11 @@ async function missSeconds(feed: ExchangeFeed, side: Side): Promise<void> {
 
 function expectStoredSeconds(feed: ExchangeFeed, database: MemoryDatabase) {
   const stored = [...database.rows.get('1s')!.values()].sort((a, b) => a.time - b.time)
-  const row = ({ time, id, price }: { time: number; id: number; price: number }) => [time - (time % 1_000), id, price]
+  const row = ({ time, id, price }: { time: number; id: number; price: number | undefined }) => [
+    time - (time % 1_000),
+    id,
+    price,
+  ]
   const folded = stored.map(({ time, trades, close }, index) => [time, index + trades, close])
   expect(folded).toEqual(feed.past.map(row))
   expect(stored.slice(0, -10).filter(({ final }) => !final)).toEqual([])

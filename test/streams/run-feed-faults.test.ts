@@ -283,7 +283,7 @@ function manySymbols(instruments: readonly Instrument[], unreadable: ReadonlySet
   return {
     name: 'many',
     assetClass: 'crypto',
-    contiguousIds: true,
+    ids: 'contiguous',
     symbols: instruments,
     resolve: async () => ({ instruments, refused: [] }),
     async *receive(_: readonly Instrument[], events: FeedEvents, signal: AbortSignal) {

@@ -10,7 +10,7 @@ import { checkStored, type OpenRange, type Walked } from './check-stored.ts'
 export interface VerifyPorts {
   readonly database: Pick<Database, 'ticksAfter' | 'ticksBefore' | 'idFrom' | 'candlesIn' | 'gaps'>
   /** Of the instrument; unset where it is not configured any more. */
-  readonly feed?: Pick<Feed, 'trades' | 'candles' | 'newest' | 'contiguousIds'> | undefined
+  readonly feed?: Pick<Feed, 'trades' | 'candles' | 'newest' | 'ids'> | undefined
   /** Resolves when everything that is known is stored: what a running gateway has in memory is on its way there. */
   readonly settled?: (() => Promise<void>) | undefined
   /** How long after its end a candle is closed (LATENESS_MS). */
@@ -54,7 +54,7 @@ export async function* verify(
   const gaps = await database.gaps(instrument)
   const candles = new CandleCheck(instrument, { database, settled, now })
   const walked: Walked = { ticks: 0, first: undefined, last: undefined }
-  const storedPorts = { database, contiguousIds: feed?.contiguousIds ?? true, gaps, candles, until }
+  const storedPorts = { database, contiguousIds: (feed?.ids ?? 'contiguous') === 'contiguous', gaps, candles, until }
   const tally = new Tally()
   yield* tally.told(checkStored(instrument, options, walked, storedPorts, signal))
   const { first, last } = walked

@@ -1,5 +1,6 @@
 import type { Candle } from '../../market/candle.ts'
 import type { Instrument } from '../../market/instrument.ts'
+import type { Observation } from '../../market/observation.ts'
 import type { Cursor, Update } from '../../market/tick.ts'
 import type { TimeRange } from '../../market/time-range.ts'
 import type { Timeframe } from '../../market/timeframe.ts'
@@ -68,6 +69,11 @@ export interface Database {
   /** The oldest `limit` candles whose buckets begin in `range`, ascending. */
   candlesIn(instrument: Instrument, timeframe: Timeframe, range: TimeRange, limit: number): Promise<readonly Candle[]>
   gaps(instrument: Instrument): Promise<readonly Gap[]>
+  /**
+   * Of a series: every observation that is stored, by period, then vintage; with `asOf` (YYYY-MM-DD) of each period only
+   * the newest that was known on that day. Ticks of instruments of the class `macro` are stored as these, for ever.
+   */
+  observations(instrument: Instrument, asOf?: string): Promise<readonly Observation[]>
 
   /**
    * Stores candles that the source was asked for, and that of this range it has no others: both or nothing. Not for

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { type Instrument, streamName } from '../../market/instrument.ts'
+import { type Instrument, type InstrumentAbout, streamName } from '../../market/instrument.ts'
 import type { Cursor } from '../../market/tick.ts'
 import type { Tables } from './schema.ts'
 
@@ -10,7 +10,7 @@ export interface RegisteredInstrument {
   readonly newestId: Cursor | undefined
 }
 
-/** Rows in one statement: PostgreSQL takes 65,535 parameters, six to a row. */
+/** Rows in one statement: PostgreSQL takes 65,535 parameters, seven to a row. */
 const CHUNK = 1_000
 
 /** Makes the instruments known; of one that is known the stream and its number stay, the rest is brought up to date. */
@@ -44,6 +44,7 @@ function upsert(database: Kysely<Tables>, instruments: readonly Instrument[]) {
         source_symbol: instrument.sourceSymbol,
         price_digits: instrument.priceDigits,
         size_digits: instrument.sizeDigits,
+        about: JSON.stringify(instrument.about ?? {}),
       })),
     )
     .onConflict((conflict) =>
@@ -52,6 +53,7 @@ function upsert(database: Kysely<Tables>, instruments: readonly Instrument[]) {
         symbol: query.ref('excluded.symbol'),
         price_digits: query.ref('excluded.price_digits'),
         size_digits: query.ref('excluded.size_digits'),
+        about: query.ref('excluded.about'),
       })),
     )
     .returning(['id', 'source', 'source_symbol'])
@@ -76,5 +78,12 @@ export async function readInstruments(database: Kysely<Tables>): Promise<readonl
     sourceSymbol: row.source_symbol,
     priceDigits: row.price_digits,
     sizeDigits: row.size_digits,
+    ...aboutOf(row.about),
   }))
+}
+
+/** As it was registered: without, where the source said nothing. */
+function aboutOf(stored: unknown): Pick<Instrument, 'about'> {
+  const about = stored as InstrumentAbout
+  return Object.keys(about).length === 0 ? {} : { about }
 }

@@ -1,12 +1,14 @@
 import { type Kysely, type Migration, Migrator } from 'kysely'
 import * as market from './migrations/0001-market.ts'
 import * as candleCoverage from './migrations/0002-candle-coverage.ts'
+import * as observations from './migrations/0003-observations.ts'
 import type { Tables } from './schema.ts'
 
 /** In order of their names, for ever: a migration that was released is never changed, only followed by another. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-market': market,
   '0002-candle-coverage': candleCoverage,
+  '0003-observations': observations,
 }
 
 /**

@@ -80,6 +80,10 @@ export class OpeningDatabase implements Database {
     return (await this.#holding(instrument)?.gaps(instrument)) ?? []
   }
 
+  async observations(instrument: Instrument, asOf?: string) {
+    return (await this.#holding(instrument)?.observations(instrument, asOf)) ?? []
+  }
+
   /** @throws GatewayError what opening it threw */
   async cover(covered: CoveredCandles): Promise<void> {
     const database = await this.#opening

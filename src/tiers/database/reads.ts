@@ -108,7 +108,7 @@ function toUpdate(symbol: string, row: PackedTick, prev: Cursor | null): Update 
 }
 
 /** Microseconds over a million as a double, then rounded: exact for every time that was whole milliseconds. */
-export function unixMs(column: 'ts' | 'received' | 'open_time' | 'from_time' | 'to_time') {
+export function unixMs(column: 'ts' | 'received' | 'known_at' | 'open_time' | 'from_time' | 'to_time') {
   return sql<number>`round(date_part('epoch', ${sql.ref(column)}) * 1000)`
 }
 

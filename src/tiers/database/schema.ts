@@ -12,6 +12,7 @@ export interface Tables {
   readonly candles: CandleTable
   readonly candle_coverage: CandleCoverageTable
   readonly gaps: GapTable
+  readonly observations: ObservationTable
 }
 
 export interface InstrumentTable {
@@ -22,6 +23,8 @@ export interface InstrumentTable {
   readonly source_symbol: string
   readonly price_digits: number
   readonly size_digits: number
+  /** JSON of `InstrumentAbout`. */
+  readonly about: unknown
 }
 
 export interface TickTable {
@@ -60,6 +63,18 @@ export interface CandleCoverageTable {
   readonly timeframe: number
   readonly from_time: Date
   readonly to_time: Date
+}
+
+/** Values of series: one row for each value that a period was ever published with. */
+export interface ObservationTable {
+  readonly instrument_id: number
+  readonly id: number
+  readonly period: Date
+  readonly vintage: Date
+  readonly value: number | null
+  readonly known_at: Date
+  readonly received: Date
+  readonly backfilled: boolean
 }
 
 export interface GapTable {

@@ -10,6 +10,7 @@ import type { Batch, Database, TimeRange } from './database.ts'
 import { createDialect } from './dialect.ts'
 import { findIdFrom } from './find-id.ts'
 import { readInstruments, registerInstruments } from './instruments.ts'
+import { readObservations } from './observations.ts'
 import { maintainPartitions } from './partitions.ts'
 import { readCandles, readCandlesIn } from './read-candles.ts'
 import { readGaps, readTicksAfter, readTicksBefore } from './reads.ts'
@@ -101,6 +102,10 @@ export class SqlDatabase implements Database {
 
   async gaps(instrument: Instrument) {
     return guarded(readGaps(this.#kysely, this.#id(instrument), instrument))
+  }
+
+  async observations(instrument: Instrument, asOf?: string) {
+    return guarded(readObservations(this.#kysely, this.#id(instrument), asOf))
   }
 
   async cover(covered: CoveredCandles) {

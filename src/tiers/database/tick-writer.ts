@@ -86,7 +86,7 @@ function encodeTick(tuples: CopyTuples, instrumentId: number, update: Update): v
   tuples.int4(instrumentId)
   tuples.int8(update.id)
   tuples.time(update.time)
-  tuples.float8(update.price)
+  tuples.float8(update.price ?? Number.NaN)
   if (update.size === undefined) tuples.null()
   else tuples.float8(update.size)
   if (update.side === undefined) tuples.null()

@@ -65,6 +65,10 @@ export class ToldDatabase implements Database {
     return this.#database.gaps(instrument)
   }
 
+  observations(instrument: Instrument, asOf?: string) {
+    return this.#database.observations(instrument, asOf)
+  }
+
   coverage(instrument: Instrument, timeframe: Timeframe) {
     return this.#database.coverage(instrument, timeframe)
   }

@@ -74,6 +74,10 @@ export class AwaitedDatabase implements Database {
     return this.#there.gaps(instrument)
   }
 
+  async observations(instrument: Instrument, asOf?: string) {
+    return this.#there.observations(instrument, asOf)
+  }
+
   async cover(covered: CoveredCandles) {
     return this.#there.cover(covered)
   }

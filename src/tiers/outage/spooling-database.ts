@@ -165,6 +165,10 @@ export class SpoolingDatabase implements Database {
     return mergeGaps(waiting, await this.#read(() => this.#database.gaps(instrument)))
   }
 
+  observations(instrument: Instrument, asOf?: string) {
+    return this.#read(() => this.#database.observations(instrument, asOf))
+  }
+
   /** Of the source's past, which can be asked for again: nothing of it waits. @throws GatewayError tier_unavailable */
   cover(covered: CoveredCandles) {
     return this.#read(() => this.#database.cover(covered))

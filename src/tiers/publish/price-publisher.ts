@@ -97,5 +97,5 @@ export class PricePublisher {
 export function priceOf({ latest, instrument, stale }: MemoryStream): PriceValue | undefined {
   if (latest === undefined) return undefined
   const { id, price, time } = latest
-  return { symbol: instrument.symbol, id, price, time, stale }
+  return { symbol: instrument.symbol, id, price: price ?? null, time, stale }
 }

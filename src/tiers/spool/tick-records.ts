@@ -51,7 +51,7 @@ function encode(view: DataView, at: number, update: Update): void {
   const { id, prev, price, size, side, trades, time, received, backfilled } = update
   view.setFloat64(at, id, true)
   view.setFloat64(at + 8, prev ?? 0, true)
-  view.setFloat64(at + 16, price, true)
+  view.setFloat64(at + 16, price ?? Number.NaN, true)
   view.setFloat64(at + 24, size ?? 0, true)
   view.setFloat64(at + 32, trades, true)
   view.setFloat64(at + 40, time, true)

@@ -100,7 +100,7 @@ describe('the embedded database', () => {
     await mkdir(join(dataDir, 'pglite'), { recursive: true })
     await writeFile(join(dataDir, 'pglite', 'PG_VERSION'), '18\n')
     await writeFile(join(dataDir, 'pglite.unfinished'), '')
-    expect(await migrateDatabase({ dataDir })).toEqual(['0001-market', '0002-candle-coverage'])
+    expect(await migrateDatabase({ dataDir })).toEqual(['0001-market', '0002-candle-coverage', '0003-observations'])
     expect(existsSync(join(dataDir, 'pglite.unfinished'))).toBe(false)
     expect(await migrateDatabase({ dataDir })).toEqual([])
   })

@@ -18,7 +18,7 @@ describeWithPostgres('a PostgreSQL server', (server) => {
 describeWithPostgres('a PostgreSQL server with several users', (server) => {
   it('is migrated once by two who start at once', async () => {
     const applied = await Promise.all([1, 2, 3].map(() => migrateDatabase({ databaseUrl: server.url })))
-    expect(applied.flat()).toEqual(['0001-market', '0002-candle-coverage'])
+    expect(applied.flat()).toEqual(['0001-market', '0002-candle-coverage', '0003-observations'])
   })
 
   it('takes the same ticks from two writers, the first content of each', async () => {
