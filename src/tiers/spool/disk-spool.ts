@@ -9,7 +9,7 @@ import type { Spool, SpooledBatch, SpoolOptions, SpoolStats } from './spool.ts'
 import { diskError } from './spool-files.ts'
 import type { TakenTicks } from './take-ticks.ts'
 import type { Position } from './tick-index.ts'
-import type { TickLog } from './tick-log.ts'
+import type { TickLog, WrittenTicks } from './tick-log.ts'
 
 interface WaitingAppend {
   readonly batch: Batch
@@ -150,18 +150,28 @@ export class DiskSpool implements Spool {
     await this.#tidy(() => this.#makeRoom(0), 'spool: ticks that leave could not be told')
   }
 
-  /** Ticks first: what a crash leaves of it are ticks without their candles, never candles without their ticks. */
+  /**
+   * Holes first, so that no crash leaves the ticks behind one without it; then ticks, so that what a crash leaves are
+   * ticks without their candles, never candles without their ticks.
+   */
   async #write(batches: readonly Batch[]): Promise<void> {
     const frames = batches.flatMap(({ ticks }) => this.#ticks.encode(ticks))
-    const change = { candles: batches.flatMap(({ candles }) => candles), gaps: batches.flatMap(({ gaps }) => gaps) }
+    const candles = batches.flatMap((batch) => batch.candles)
+    const gaps = newestOf(batches.flatMap((batch) => batch.gaps))
+    const ahead = frames.length === 0 ? [] : gaps.filter(({ status }) => status !== 'filled')
+    const change = { candles, gaps: gaps.filter((gap) => !ahead.includes(gap)) }
     await this.#makeRoom(frames.reduce((sum, { length }) => sum + length, 0))
-    const ticks = frames.length === 0 ? undefined : await this.#ticks.write(frames)
+    const holes = ahead.length === 0 ? undefined : await this.#rows.write({ gaps: ahead }, true)
+    let ticks: WrittenTicks | undefined
     try {
+      ticks = frames.length === 0 ? undefined : await this.#ticks.write(frames)
       const rows = isNothing(change) ? undefined : await this.#rows.write(change, true)
+      if (holes !== undefined) this.#rows.apply(holes)
       if (ticks !== undefined) this.#ticks.commit(ticks)
       if (rows !== undefined) this.#rows.apply(rows)
     } catch (error) {
       if (ticks !== undefined) await this.#ticks.undo(ticks)
+      if (holes !== undefined) await this.#rows.undo(holes)
       throw error
     }
   }
@@ -257,6 +267,11 @@ export class DiskSpool implements Spool {
 
 function isNothing({ candles, gaps }: RowChange): boolean {
   return candles?.length === 0 && gaps?.length === 0
+}
+
+/** What is said last of one first id, as tables keep it. */
+function newestOf(gaps: readonly Gap[]): readonly Gap[] {
+  return [...new Map(gaps.map((gap) => [`${streamName(gap.instrument)} ${gap.from}`, gap])).values()]
 }
 
 function isBefore(a: Position, b: Position): boolean {

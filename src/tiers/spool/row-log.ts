@@ -30,8 +30,10 @@ export interface RowChange {
   readonly ticksFrom?: Position
 }
 
-/** A change that is on disk, and to be applied. */
+/** A change that is on disk, from `start` on, and to be applied. */
 export interface WrittenRows {
+  readonly file: SegmentFile
+  readonly start: number
   readonly frames: readonly { readonly note: RowNote; readonly candles: readonly CandleRecord[] }[]
 }
 
@@ -62,12 +64,13 @@ export class RowLog {
     return this.#files.reduce((sum, { end }) => sum + end, 0)
   }
 
-  /** Writes a change; `apply` MUST follow. After a failure everything is as before. */
+  /** Writes a change; `apply` or `undo` MUST follow. After a failure everything is as before. */
   async write(change: RowChange, isSynced: boolean): Promise<WrittenRows> {
     const { numbers } = this.#options
     const frames = this.#framesOf(change)
     const bytes = frames.map(({ note, candles }) => rowFrame(note, candles))
     const file = await this.#writable()
+    const start = file.end
     try {
       await file.append(Buffer.concat([numbers.definitions(this.#defined), ...bytes]), isSynced)
     } catch (error) {
@@ -76,7 +79,13 @@ export class RowLog {
       throw error
     }
     this.#defined = numbers.names.length
-    return { frames }
+    return { frames, file, start }
+  }
+
+  /** Cuts off what was written: the rest of its batch could not be. */
+  async undo({ file, start }: WrittenRows): Promise<void> {
+    this.#active = undefined
+    await file.abandon(start)
   }
 
   apply({ frames }: WrittenRows): void {
