@@ -6,7 +6,7 @@ import { findRefusals, findUnstorable, type Refusal, type StoredBatch, withoutRe
 import { codeOf, isDataError, toGatewayError, UNIQUE_VIOLATION } from './sqlstate.ts'
 import { findStored } from './stored-ticks.ts'
 import { filterTicks, sortTicks, type TickGroup } from './tick-groups.ts'
-import { writeKnownTicks, writeNewTicks } from './tick-writer.ts'
+import { writeMaybeStoredTicks, writeNewTicks } from './tick-writer.ts'
 
 /** What of a batch is not stored. */
 export interface NotStored {
@@ -27,19 +27,22 @@ export function createBatchWriter(source: ConnectionSource): BatchWriter {
 
   const commit = async (batch: StoredBatch, giveUp?: AbortSignal) => {
     const ticks = sortTicks(batch.ticks)
-    const write = (known: readonly TickGroup[]) => transaction(source, writeRows(ticks, known, batch), 'commit', giveUp)
+    const write = async (ofTicks: readonly Statement[]) => {
+      const statements = [...ofTicks, ...writeOthers(batch)]
+      if (statements.length > 0) await transaction(source, statements, 'commit', giveUp)
+    }
     const compareAndWrite = async (maybeStored: readonly TickGroup[]) => {
       const known = await findStored(source, maybeStored)
-      const conflicts = await findConflicts(source, known)
-      await write(known)
-      return conflicts
+      const isKnown = new Set(known.map(({ update }) => update))
+      await write(writeNewTicks(isKnown.size === 0 ? ticks : filterTicks(ticks, (update) => !isKnown.has(update))))
+      return findConflicts(known)
     }
     const conflicts = await withoutCollision([
       () => compareAndWrite(notAbove(ticks, newestIds)),
       // Another process stored one of the new ticks: ask for all of them.
       () => compareAndWrite(ticks),
       // It still does: each is compared with what is there in the very statement that stores it.
-      () => write(ticks).then(() => []),
+      () => write(writeMaybeStoredTicks(ticks)).then(() => []),
     ])
     for (const { instrumentId, updates } of ticks) {
       newestIds.set(instrumentId, Math.max(newestIds.get(instrumentId) ?? -1, updates.at(-1)?.id ?? -1))
@@ -83,15 +86,7 @@ function notAbove(ticks: readonly TickGroup[], newestIds: ReadonlyMap<number, nu
   return filterTicks(reaching, ({ id }, instrumentId) => id <= newest(instrumentId))
 }
 
-/** All of a batch: its ticks are sorted, and those in `known` may be stored already. */
-function* writeRows(
-  ticks: readonly TickGroup[],
-  known: readonly TickGroup[],
-  { candles, gaps }: StoredBatch,
-): Generator<Statement> {
-  const isKnown = new Set(known.flatMap(({ updates }) => updates))
-  yield* writeNewTicks(isKnown.size === 0 ? ticks : filterTicks(ticks, (update) => !isKnown.has(update)))
-  yield* writeKnownTicks(known)
+function* writeOthers({ candles, gaps }: StoredBatch): Generator<Statement> {
   yield* writeCandles(candles)
   yield* writeGaps(gaps)
 }
@@ -99,8 +94,8 @@ function* writeRows(
 /** What the database says of the rows, in a transaction that is rolled back. */
 async function tryBatch(source: ConnectionSource, batch: StoredBatch): Promise<string | undefined> {
   try {
-    const ticks = sortTicks(batch.ticks)
-    await transaction(source, writeRows(ticks, ticks, batch), 'rollback')
+    const ofTicks = writeMaybeStoredTicks(sortTicks(batch.ticks))
+    await transaction(source, [...ofTicks, ...writeOthers(batch)], 'rollback')
     return undefined
   } catch (error) {
     if (!isDataError(error)) throw error

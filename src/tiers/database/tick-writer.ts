@@ -6,7 +6,7 @@ import { SIDE_CODES } from './schema.ts'
 import { countTicks, type TickGroup } from './tick-groups.ts'
 
 /**
- * Writes ticks whose ids are above everything stored: straight into the table, which is the fastest way there is.
+ * Writes ticks whose ids are not stored: straight into the table, which is the fastest way there is.
  * Fails with SQLSTATE 23505 when another process stored one of them meanwhile.
  */
 export function writeNewTicks(ticks: readonly TickGroup[]): readonly Statement[] {
@@ -14,10 +14,10 @@ export function writeNewTicks(ticks: readonly TickGroup[]): readonly Statement[]
 }
 
 /**
- * Writes ticks of which some may be stored: of one id the first content stays, also when the times differ (the primary
+ * Writes ticks of which some may be stored, nobody knows which: of one id the first content stays, also when the times differ (the primary
  * key holds the time, so it alone would not notice).
  */
-export function writeKnownTicks(ticks: readonly TickGroup[]): readonly Statement[] {
+export function writeMaybeStoredTicks(ticks: readonly TickGroup[]): readonly Statement[] {
   if (ticks.length === 0) return []
   return [
     { sql: 'create temp table if not exists tick_stage (like ticks) on commit delete rows' },
