@@ -68,6 +68,7 @@ export function createBinanceFeed(options: BinanceOptions): Required<Feed<string
     assetClass: 'crypto',
     ids: 'contiguous',
     symbols,
+    heardEveryMs: times.pingMs,
     resolve: (signal) => resolveSymbols(client, symbols, signal),
     receive: (instruments, events, signal) =>
       receiveStreams({ streamUrl, times, connects, now }, instruments, events, signal),

@@ -68,6 +68,11 @@ export interface Feed<Raw = unknown> {
   readonly ids: IdKind
   /** What the configuration asks for. */
   readonly symbols: readonly SymbolMapping[]
+  /**
+   * How often its source is heard at least while all is well (ms): the interval of its polls, or of its pings; 12 s
+   * unless told. Not heard for two and a half times that, a connected feed is `stale`.
+   */
+  readonly heardEveryMs?: number
 
   /** @throws GatewayError feed_broken (the source did not answer), feed_refused (it will not). */
   resolve(signal: AbortSignal): Promise<Resolved>

@@ -20,6 +20,7 @@ import { mendCandles } from './mend-candles.ts'
 import { probeQuiet } from './probe-quiet.ts'
 import { type Recalled, recall } from './recall.ts'
 import { RESTORED_TICKS, restore, restoreWaiting } from './restore.ts'
+import { silenceOf } from './silence-of.ts'
 import { MISSED } from './take-source.ts'
 
 export interface RunFeedPorts {
@@ -130,7 +131,8 @@ export class FeedRun {
     const over = new AbortController()
     const probe = { feed, memory, sequencer: this.#sequencer, quietMs, log, now }
     const probing = probeQuiet(probe, AbortSignal.any([signal, over.signal]))
-    this.ended = supervise(feed.name, attempt, { onStatus, backoff, log, now }, signal)
+    const supervising = { onStatus, backoff, silence: silenceOf(feed, memory), log, now }
+    this.ended = supervise(feed.name, attempt, supervising, signal)
       .finally(() => over.abort())
       .finally(() => Promise.all([this.#joins.settled(), ...this.#recalls.values(), probing]))
       .finally(() => this.#gaps.idle())

@@ -22,6 +22,7 @@ export class ExchangeFeed implements Required<Feed<Tick>> {
   readonly assetClass = 'crypto'
   readonly ids = 'contiguous'
   readonly symbols = [BTC]
+  readonly heardEveryMs = 20_000
   readonly past: Tick[] = []
   /** The exchange's clock, Unix ms. */
   time: number

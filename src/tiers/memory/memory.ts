@@ -2,6 +2,7 @@ import type { Candle } from '../../market/candle.ts'
 import { FeedClock } from '../../market/feed-clock.ts'
 import { type Instrument, streamName } from '../../market/instrument.ts'
 import { InstrumentCandles } from '../../market/instrument-candles.ts'
+import type { MarketState } from '../../market/market-state.ts'
 import type { Cursor, Update } from '../../market/tick.ts'
 import { bucketStart, type Timeframe } from '../../market/timeframe.ts'
 import type { CandleRow, Gap } from '../database/database.ts'
@@ -50,6 +51,10 @@ export class MemoryStream {
    * and there may be a hole before what follows. Null: nothing follows yet.
    */
   unknownThrough: Cursor | null | undefined
+  /** What its source says of its market, if it does. */
+  market: MarketState | undefined
+  /** When it said so last (Unix ms): that confirms the newest price. */
+  marketAt: number | undefined
 
   constructor(instrument: Instrument, bounds: MemoryBounds = MEMORY_BOUNDS, clock = new FeedClock()) {
     this.instrument = instrument
@@ -93,6 +98,19 @@ export class MemoryStream {
   #begin({ id, prev }: Update): void {
     this.unknownThrough = prev ?? id - 1
     this.#tail = new Tail(this.#bounds.ticks, this.unknownThrough)
+  }
+
+  /** Its source said this of its market at our `now` (Unix ms). True: what is told beside the price is another. */
+  sayMarket(state: MarketState, now: number): boolean {
+    const before = this.market
+    this.market = state
+    this.marketAt = now
+    // The day's own figures move with the ticks that are told anyway.
+    return (
+      before?.market !== state.market ||
+      before.delayMs !== state.delayMs ||
+      before.day.previousClose !== state.day.previousClose
+    )
   }
 
   /** The database has everything up to `id`. */
@@ -220,6 +238,11 @@ export class MemoryTier {
   /** The source of these streams was there at our `now` (Unix ms), whether it had news or not. */
   heard(source: string, now: number): void {
     this.#clockOf({ source }).heard(now)
+  }
+
+  /** When the source was there last (Unix ms); undefined: never yet. */
+  heardAt(source: string): number | undefined {
+    return this.#clocks.get(source)?.heardAt
   }
 
   #clockOf({ source }: Pick<Instrument, 'source'>): FeedClock {
