@@ -85,6 +85,27 @@ export class InstrumentList {
   }
 
   /**
+   * Runs `receive` until it ends. While stored instruments run, the source is asked until it has listed its own.
+   * @throws GatewayError what `receive` throws; feed_broken when the source lists others, so that the feed begins anew
+   */
+  async whileConfirmed(
+    running: readonly Instrument[],
+    receive: (signal: AbortSignal) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const over = new AbortController()
+    const received = AbortSignal.any([signal, over.signal])
+    const receiving = receive(received)
+    try {
+      await Promise.race([receiving, this.confirm(running, received).then(() => receiving)])
+    } finally {
+      over.abort()
+      // What it ended with has been thrown already.
+      await receiving.catch(() => {})
+    }
+  }
+
+  /**
    * While stored instruments run: asks until the source has listed its own. Rejects when they are others, so that the
    * feed begins anew with them; resolves when there is nothing to ask, and on abort.
    */

@@ -1,6 +1,6 @@
 import type { BackoffBounds } from '../base/backoff.ts'
 import { neverBack } from '../base/clock.ts'
-import { describeError, GatewayError, isGatewayError } from '../base/errors.ts'
+import { GatewayError } from '../base/errors.ts'
 import { createGate } from '../base/gate.ts'
 import type { Log } from '../base/log.ts'
 import type { Feed } from '../feed.ts'
@@ -12,14 +12,13 @@ import { TIMEFRAMES } from '../market/timeframe.ts'
 import { type FeedStatus, supervise } from '../supervise.ts'
 import type { CandleRow, Database, Gap, TimeRange } from '../tiers/database/database.ts'
 import { MEMORY_BOUNDS, type MemoryStream, type MemoryTier } from '../tiers/memory/memory.ts'
-import type { Waiting } from '../tiers/outage/spooling-database.ts'
 import { GapFiller } from './fill-gaps.ts'
 import { StreamJoins } from './join-streams.ts'
 import { InstrumentList } from './list-instruments.ts'
 import { mendCandles } from './mend-candles.ts'
+import { type ReadWaiting, StreamOpener } from './open-stream.ts'
 import { probeQuiet } from './probe-quiet.ts'
-import { type Recalled, recall } from './recall.ts'
-import { RESTORED_TICKS, restore, restoreWaiting } from './restore.ts'
+import type { Recalled } from './recall.ts'
 import { silenceOf } from './silence-of.ts'
 import { MISSED } from './take-source.ts'
 
@@ -27,7 +26,7 @@ export interface RunFeedPorts {
   readonly memory: MemoryTier
   readonly database: Database
   /** What can be told of an instrument while the database is away, `limit` ticks of it; unset: nothing. */
-  readonly waiting?: (instrument: Instrument, limit: number) => Promise<Waiting | undefined>
+  readonly waiting?: ReadWaiting
   /** Each tick in its place, in id order (see ingest.ts). */
   readonly deliver: (update: Update) => void
   readonly storeCandle: (row: CandleRow) => void
@@ -79,9 +78,7 @@ export class FeedRun {
   readonly #joins: StreamJoins
   readonly #gaps: GapFiller
   readonly #list: InstrumentList
-  readonly #signal: AbortSignal
-  /** By symbol: streams that began without their database. */
-  readonly #recalls = new Map<string, Promise<void>>()
+  readonly #opener: StreamOpener
   /** Symbols whose stored gaps are taken. */
   readonly #recalled = new Set<string>()
   /** When the last tick happened before what was missed: since then stored candles may lack trades. */
@@ -93,7 +90,6 @@ export class FeedRun {
     const { onStatus, backoff = BACKOFF, quietMs = QUIET_MS, memory, log, now } = ports
     this.#feed = feed
     this.#ports = ports
-    this.#signal = signal
     for (const { symbol } of feed.symbols) memory.await(symbol)
     const each = Math.floor(WARM_UP_CANDLES / (TIMEFRAMES.length * Math.max(1, feed.symbols.length)))
     // No tick waits longer because our clock was set.
@@ -123,6 +119,14 @@ export class FeedRun {
       },
       signal,
     )
+    this.#opener = new StreamOpener(
+      {
+        ...{ ...ports, feed, depth: this.#depth, mayGoOn: () => true },
+        hasBegun: (stream) => this.#hasBegun(stream),
+        onRecalled: (...recalled) => this.#join(...recalled),
+      },
+      signal,
+    )
     const open = (instrument: Instrument, opening: AbortSignal) => this.#open(instrument, opening)
     this.#list = new InstrumentList({ ...ports, feed, open, backoff })
     const warm = createGate()
@@ -134,7 +138,7 @@ export class FeedRun {
     const supervising = { onStatus, backoff, silence: silenceOf(feed, memory), log, now }
     this.ended = supervise(feed.name, attempt, supervising, signal)
       .finally(() => over.abort())
-      .finally(() => Promise.all([this.#joins.settled(), ...this.#recalls.values(), probing]))
+      .finally(() => Promise.all([this.#joins.settled(), this.#opener.settled(), probing]))
       .finally(() => this.#gaps.idle())
       .finally(warm.open)
   }
@@ -166,29 +170,20 @@ export class FeedRun {
       this.#sequencer.accept(tick)
       if (this.#idsReset !== undefined) throw this.#idsReset
     }
-    const over = new AbortController()
-    const received = AbortSignal.any([connection, over.signal])
-    const receiving = ingest(this.#feed, instruments, { sequence, skipped: this.#ports.onSkipped }, events, received)
+    const receive = (received: AbortSignal) =>
+      ingest(this.#feed, instruments, { sequence, skipped: this.#ports.onSkipped }, events, received)
     try {
-      await Promise.race([receiving, this.#list.confirm(instruments, received).then(() => receiving)])
+      await this.#list.whileConfirmed(instruments, receive, connection)
     } finally {
-      over.abort()
-      // What it ended with has been thrown already.
-      await receiving.catch(() => {})
       this.#isOverlapping = false
       this.#joins.disconnect(instruments)
     }
   }
 
-  /** Serves an instrument from what is stored of it; nobody sees it half read. */
+  /** Serves an instrument from what is stored of it. */
   async #open(instrument: Instrument, signal: AbortSignal): Promise<void> {
-    const { memory } = this.#ports
-    const stream = memory.prepare(instrument)
-    if (this.#feed.candles !== undefined) stream.firstTraded ??= Number.NEGATIVE_INFINITY
-    if (!this.#hasBegun(stream)) await this.#restore(stream, signal)
-    if (signal.aborted) return
-    memory.adopt(stream)
-    if (!stream.warm) this.#noteMissed(instrument.symbol)
+    const stream = await this.#opener.open(instrument, signal)
+    if (stream?.warm === false) this.#noteMissed(instrument.symbol)
   }
 
   /** Its ticks follow a place already: it is served, and a join of an earlier connection may still be under way. */
@@ -196,35 +191,6 @@ export class FeedRun {
     const { symbol } = stream.instrument
     const isServed = this.#ports.memory.stream(symbol) === stream
     return stream.cursor !== null || (isServed && this.#joins.isPlaced(symbol))
-  }
-
-  /** Reads back what is stored; without a database what waits for it, and the rest when it is there. */
-  async #restore(stream: MemoryStream, signal: AbortSignal): Promise<void> {
-    const { database, waiting, log } = this.#ports
-    const { instrument } = stream
-    try {
-      await restore(stream, database, this.#depth, signal, () => this.#hasBegun(stream))
-    } catch (error) {
-      if (!isGatewayError(error, 'tier_unavailable')) throw error
-      const { symbol } = instrument
-      log.warn({ symbol, reason: error.message }, 'the stream begins without what is stored')
-      const left = await waiting?.(instrument, RESTORED_TICKS)
-      if (this.#hasBegun(stream)) return
-      restoreWaiting(stream, left, this.#feed.ids === 'contiguous')
-      if (!this.#recalls.has(symbol)) this.#recalls.set(symbol, this.#recall(stream))
-    }
-  }
-
-  /** Joins what is stored to a stream that began without it. Never rejects. */
-  async #recall(stream: MemoryStream): Promise<void> {
-    const { database, log } = this.#ports
-    const { instrument } = stream
-    const { symbol } = instrument
-    try {
-      await recall(stream, database, (recalled) => this.#join(instrument, recalled), this.#signal)
-    } catch (error) {
-      log.error({ symbol, reason: describeError(error) }, 'what is stored could not be joined to the stream')
-    }
   }
 
   /** Tells what is missing between what is stored and the stream, and has it filled. */

@@ -1,0 +1,108 @@
+import { pause } from '../base/backoff.ts'
+import { describeError, isGatewayError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { Feed } from '../feed.ts'
+import type { Instrument } from '../market/instrument.ts'
+import type { Database } from '../tiers/database/database.ts'
+import type { MemoryStream, MemoryTier } from '../tiers/memory/memory.ts'
+import type { Waiting } from '../tiers/outage/spooling-database.ts'
+import { type Recalled, recall } from './recall.ts'
+import { RESTORED_TICKS, restore, restoreWaiting } from './restore.ts'
+
+/** What can be told of an instrument while the database is away, `limit` ticks of it; undefined: nothing. */
+export type ReadWaiting = (instrument: Instrument, limit: number) => Promise<Waiting | undefined>
+
+export interface OpenStreamPorts {
+  readonly feed: Feed
+  readonly memory: MemoryTier
+  readonly database: Database
+  readonly waiting?: ReadWaiting
+  /** Candles per timeframe that are read back. */
+  readonly depth: number
+  /** Its ticks follow a place already: what is stored would only step back behind it. */
+  readonly hasBegun: (stream: MemoryStream) => boolean
+  /** Whether a stream may go on from what waits for a database that is away; else it begins when that is there. */
+  readonly mayGoOn: (left: Waiting | undefined) => boolean
+  /** A stream that began without its database is known from its beginning now. */
+  readonly onRecalled: (instrument: Instrument, recalled: Recalled) => void
+  readonly log: Log
+}
+
+/** How often a database that is away is asked where a stream stands. */
+const ASK_EVERY_MS = 250
+
+/** Opens the streams of one feed from what is stored of them, each as it stands; nobody sees one half read. */
+export class StreamOpener {
+  readonly #ports: OpenStreamPorts
+  readonly #signal: AbortSignal
+  /** By symbol: streams that began without their database. */
+  readonly #recalls = new Map<string, Promise<void>>()
+
+  constructor(ports: OpenStreamPorts, signal: AbortSignal) {
+    this.#ports = ports
+    this.#signal = signal
+  }
+
+  /** Serves an instrument from what is stored of it; undefined when `signal` aborts before. */
+  async open(instrument: Instrument, signal: AbortSignal): Promise<MemoryStream | undefined> {
+    const { memory, feed, hasBegun } = this.#ports
+    const stream = memory.prepare(instrument)
+    if (feed.candles !== undefined) stream.firstTraded ??= Number.NEGATIVE_INFINITY
+    if (!hasBegun(stream)) await this.#restore(stream, signal)
+    if (signal.aborted) return undefined
+    memory.adopt(stream)
+    return stream
+  }
+
+  /** Resolves when nothing is being recalled; after an abort. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#recalls.values())
+  }
+
+  /** Reads back what is stored; without a database what waits for it, and the rest when it is there. */
+  async #restore(stream: MemoryStream, signal: AbortSignal): Promise<void> {
+    const { database, depth, hasBegun } = this.#ports
+    let isTold = false
+    do {
+      try {
+        await restore(stream, database, depth, signal, () => hasBegun(stream))
+        return
+      } catch (error) {
+        if (!isGatewayError(error, 'tier_unavailable')) throw error
+        if (await this.#goOnWithout(stream, error.message)) return
+        if (!isTold) this.#tellWait(stream, error.message)
+        isTold = true
+      }
+    } while (await pause(ASK_EVERY_MS, signal))
+  }
+
+  /** Whether the stream stands somewhere without its database. */
+  async #goOnWithout(stream: MemoryStream, reason: string): Promise<boolean> {
+    const { feed, waiting, hasBegun, mayGoOn, log } = this.#ports
+    const { instrument } = stream
+    const left = await waiting?.(instrument, RESTORED_TICKS)
+    if (hasBegun(stream)) return true
+    if (!mayGoOn(left)) return false
+    const { symbol } = instrument
+    log.warn({ symbol, reason }, 'the stream begins without what is stored')
+    restoreWaiting(stream, left, feed.ids === 'contiguous')
+    if (!this.#recalls.has(symbol)) this.#recalls.set(symbol, this.#recall(stream))
+    return true
+  }
+
+  #tellWait({ instrument: { symbol } }: MemoryStream, reason: string): void {
+    this.#ports.log.warn({ symbol, reason }, 'the stream waits for what is stored, as it must go on from there')
+  }
+
+  /** Joins what is stored to a stream that began without it. Never rejects. */
+  async #recall(stream: MemoryStream): Promise<void> {
+    const { database, onRecalled, log } = this.#ports
+    const { instrument } = stream
+    const { symbol } = instrument
+    try {
+      await recall(stream, database, (recalled) => onRecalled(instrument, recalled), this.#signal)
+    } catch (error) {
+      log.error({ symbol, reason: describeError(error) }, 'what is stored could not be joined to the stream')
+    }
+  }
+}
