@@ -31,6 +31,11 @@ export interface Batch {
   /** At most one row per (instrument, timeframe, time). */
   readonly candles: readonly CandleRow[]
   readonly gaps: readonly Gap[]
+  /**
+   * Told, before `write` ends, of each tick that is not stored: refused, or its id is stored with another content. Not of
+   * those that wait on disk, which nobody can say of yet.
+   */
+  readonly onRefused?: (update: Update) => void
 }
 
 /**

@@ -65,13 +65,14 @@ export class SqlDatabase implements Database {
     return guarded(readInstruments(this.#kysely))
   }
 
-  async write({ ticks, candles, gaps }: Batch, giveUp?: AbortSignal): Promise<void> {
+  async write({ ticks, candles, gaps, onRefused }: Batch, giveUp?: AbortSignal): Promise<void> {
     const numbered = {
       ticks: groupTicks(ticks, (instrument) => this.#id(instrument)),
       candles: candles.map(({ instrument, ...row }) => ({ instrumentId: this.#id(instrument), ...row })),
       gaps: gaps.map((gap) => ({ instrumentId: this.#id(gap.instrument), gap })),
     }
     const { refused, conflicts } = await guarded(this.#writer.write(numbered, giveUp))
+    for (const { row } of [...conflicts, ...refused]) if ('update' in row) onRefused?.(row.update)
     this.#tell(conflicts, this.#options.onConflict)
     this.#tell(refused, this.#options.onRefused)
   }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Instrument } from '../../../src/market/instrument.ts'
+import type { Update } from '../../../src/market/tick.ts'
 import type { OpenDatabaseOptions } from '../../../src/tiers/database/open-database.ts'
 import type { RefusedRow, SqlDatabase } from '../../../src/tiers/database/sql-database.ts'
 import { batch, candle, DAY, instrument, NOON, ticks, update, updates } from '../fixtures.ts'
@@ -278,6 +279,16 @@ function describeRefusals(reopen: Open): void {
     )
     expect(conflicts).toEqual([[2, expect.stringContaining('another content: {"time":1795348800002,"price":100.02')]])
     expect((await database.ticksAfter(BTC, 0, 9)).map(({ price }) => price)).toEqual([100.01, 100.02, 100.03, 100.04])
+  })
+
+  it('tells who writes a batch which of its ticks are not stored, whoever else listens', async () => {
+    const database = await reopen({ onRefused: () => {}, onConflict: () => {} })
+    await database.write(ticks(BTC, update(1), update(2)))
+    const refused: number[] = []
+    const onRefused = ({ id }: Update) => refused.push(id)
+    const wrong = [update(2, { price: 7 }), update(3, { time: YEAR_BEFORE_ALL_YEARS })]
+    await database.write({ ...ticks(BTC, update(1), ...wrong, update(4)), onRefused })
+    expect(refused.toSorted()).toEqual([2, 3])
   })
 
   it('throws row_refused after storing the rest, unless somebody listens', async () => {
