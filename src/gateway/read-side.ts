@@ -2,6 +2,7 @@ import { pause } from '../base/backoff.ts'
 import { GatewayError } from '../base/errors.ts'
 import type { GapSource } from '../http/gaps.ts'
 import type { ListedInstrument } from '../http/instruments.ts'
+import type { ObservationSource } from '../http/observations.ts'
 import type { HubSource, OlderCandles } from '../hub/source.ts'
 import { streamName } from '../market/instrument.ts'
 import type { Cursor } from '../market/tick.ts'
@@ -32,7 +33,7 @@ export function createReadSide(
   memory: MemoryTier,
   database: Database,
   { storeChanged, stored, olderCandles }: StorePorts,
-): HubSource & GapSource {
+): HubSource & GapSource & ObservationSource {
   return {
     stream: (symbol) => memory.stream(symbol),
     symbols: () => memory.symbols(),
@@ -70,6 +71,10 @@ export function createReadSide(
       const ticks = await database.ticksBefore(stream.instrument, before, limit)
       requireKnown(stream, ticks.length < limit ? -1 : ticks[0]!.id - 1)
       return ticks
+    },
+    async observations(symbol, asOf) {
+      const stream = memory.stream(symbol)
+      return stream === undefined ? [] : database.observations(stream.instrument, asOf)
     },
     async gaps(symbol) {
       const stream = memory.stream(symbol)

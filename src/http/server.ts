@@ -12,6 +12,7 @@ import { addGaps, type GapSource } from './gaps.ts'
 import { addHealth, type Readiness } from './health.ts'
 import { addInstruments, type ListedInstrument } from './instruments.ts'
 import { addMetrics, type MetricsText } from './metrics.ts'
+import { addObservations, type ObservationSource } from './observations.ts'
 import { addPrices, type PriceSource } from './price.ts'
 import { answerClientError, createProblem, pathOf, sendNotFound, sendProblem, toProblem } from './problems.ts'
 import type { TickSource } from './read-ticks.ts'
@@ -26,9 +27,9 @@ export interface HttpOptions {
   /** Asked at every request of `/readyz`. */
   readonly readiness: () => Readiness
   readonly instruments: () => readonly ListedInstrument[]
-  /** Where ticks and gaps are read; undefined while the gateway starts. */
+  /** Where ticks, gaps and observations are read; undefined while the gateway starts. */
   readonly prices: () => PriceSource | undefined
-  readonly source: () => (TickSource & GapSource) | undefined
+  readonly source: () => (TickSource & GapSource & ObservationSource) | undefined
   /** What is told of the cache; undefined while the gateway starts. */
   readonly cache: () => CacheView | undefined
   /** Where charts are read; undefined while the gateway starts. */
@@ -69,6 +70,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   addTicks(app, options.source)
   addPrices(app, options.prices)
   addGaps(app, options.source)
+  addObservations(app, options.source)
   addChart(app, options.charts)
   addMetrics(app, options.metrics)
   addCache(app, options.cache)

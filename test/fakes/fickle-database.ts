@@ -95,9 +95,9 @@ export class FickleDatabase implements Database {
     return this.stored.cover(covered)
   }
 
-  async observations() {
+  async observations(instrument: Instrument, asOf?: string) {
     await this.#reach()
-    return this.stored.observations()
+    return this.stored.observations(instrument, asOf)
   }
 
   async coverage(instrument: Instrument, timeframe: Timeframe) {

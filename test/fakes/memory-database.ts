@@ -1,5 +1,6 @@
 import type { Candle } from '../../src/market/candle.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
+import type { Observation } from '../../src/market/observation.ts'
 import type { Cursor, Update } from '../../src/market/tick.ts'
 import type { Timeframe } from '../../src/market/timeframe.ts'
 import type { CoveredCandles } from '../../src/tiers/database/coverage.ts'
@@ -74,7 +75,7 @@ export class MemoryDatabase implements Database {
     this.covered.set(timeframe, [...(this.covered.get(timeframe) ?? []), range])
   }
 
-  async observations() {
+  async observations(_: Instrument, _asOf?: string): Promise<readonly Observation[]> {
     return []
   }
 

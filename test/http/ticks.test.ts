@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { GapSource } from '../../src/http/gaps.ts'
+import type { ObservationSource } from '../../src/http/observations.ts'
 import { readTicks, type TickSource } from '../../src/http/read-ticks.ts'
 import { createHttpServer, type HttpServer } from '../../src/http/server.ts'
 import type { Update } from '../../src/market/tick.ts'
@@ -24,7 +25,7 @@ function streamOf(count: number, stored = count, tail = 10_000) {
   stream.durable(stored)
   stream.live = true
   const rows = all.slice(0, stored)
-  const source: TickSource & GapSource = {
+  const source: TickSource & GapSource & ObservationSource = {
     stream: (symbol) => (symbol === 'BTC' ? stream : undefined),
     symbols: () => ['BTC'],
     awaited: () => ['ETH'],
@@ -32,6 +33,7 @@ function streamOf(count: number, stored = count, tail = 10_000) {
     ticksBefore: async (_, before, limit) =>
       rows.filter(({ id }) => id < (before ?? Number.POSITIVE_INFINITY)).slice(-limit),
     idFrom: async (_, time) => rows.find((row) => row.time >= time)?.id,
+    observations: async () => [],
     gaps: async (symbol) => [
       { symbol, stream: 'exchange:BTCUSDT', from: 5, to: 7, count: 3, status: 'open', reason: 'cut' },
     ],
@@ -117,7 +119,10 @@ describe('over HTTP', () => {
   let http: HttpServer | undefined
   afterEach(() => http?.close())
 
-  async function ask(path: string, source: (TickSource & GapSource) | undefined = streamOf(20, 18, 5).source) {
+  async function ask(
+    path: string,
+    source: (TickSource & GapSource & ObservationSource) | undefined = streamOf(20, 18, 5).source,
+  ) {
     http = await createHttpServer({ ...bareHttp(), source: () => source })
     const response = await fetch(`${http.url}${path}`)
     return { status: response.status, headers: response.headers, body: await response.json() }

@@ -2,6 +2,7 @@ import { writeCandles } from './candle-writer.ts'
 import { findConflicts } from './conflicts.ts'
 import { type ConnectionSource, type Statement, transaction } from './connection.ts'
 import { writeGaps } from './gap-writer.ts'
+import { findObservationConflicts, writeObservations } from './observation-writer.ts'
 import { findRefusals, findUnstorable, type Refusal, type StoredBatch, withoutRefused } from './refusals.ts'
 import { codeOf, isDataError, toGatewayError, UNIQUE_VIOLATION } from './sqlstate.ts'
 import { findStored } from './stored-ticks.ts'
@@ -27,6 +28,7 @@ export function createBatchWriter(source: ConnectionSource): BatchWriter {
 
   const commit = async (batch: StoredBatch, giveUp?: AbortSignal) => {
     const ticks = sortTicks(batch.ticks)
+    const observed = await findObservationConflicts(source, batch.observations)
     const write = async (ofTicks: readonly Statement[]) => {
       const statements = [...ofTicks, ...writeOthers(batch)]
       if (statements.length > 0) await transaction(source, statements, 'commit', giveUp)
@@ -47,7 +49,7 @@ export function createBatchWriter(source: ConnectionSource): BatchWriter {
     for (const { instrumentId, updates } of ticks) {
       newestIds.set(instrumentId, Math.max(newestIds.get(instrumentId) ?? -1, updates.at(-1)?.id ?? -1))
     }
-    return conflicts
+    return [...conflicts, ...observed]
   }
 
   return {
@@ -86,7 +88,8 @@ function notAbove(ticks: readonly TickGroup[], newestIds: ReadonlyMap<number, nu
   return filterTicks(reaching, ({ id }, instrumentId) => id <= newest(instrumentId))
 }
 
-function* writeOthers({ candles, gaps }: StoredBatch): Generator<Statement> {
+function* writeOthers({ observations, candles, gaps }: StoredBatch): Generator<Statement> {
+  yield* writeObservations(observations)
   yield* writeCandles(candles)
   yield* writeGaps(gaps)
 }

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { type Instrument, type InstrumentAbout, streamName } from '../../market/instrument.ts'
 import type { Cursor } from '../../market/tick.ts'
 import type { Tables } from './schema.ts'
@@ -53,7 +53,8 @@ function upsert(database: Kysely<Tables>, instruments: readonly Instrument[]) {
         symbol: query.ref('excluded.symbol'),
         price_digits: query.ref('excluded.price_digits'),
         size_digits: query.ref('excluded.size_digits'),
-        about: query.ref('excluded.about'),
+        // Whoever knows nothing of it (a spool of an older version) takes nothing away.
+        about: sql`case when excluded.about = '{}' then instruments.about else excluded.about end`,
       })),
     )
     .returning(['id', 'source', 'source_symbol'])

@@ -2,6 +2,7 @@ import { isGatewayError } from '../../base/errors.ts'
 import type { Update } from '../../market/tick.ts'
 import { assertStorableCandle, type StoredCandle } from './candle-writer.ts'
 import type { StoredGap } from './gap-writer.ts'
+import { assertStorableObservation, type StoredObservation } from './observation-writer.ts'
 import { groupTicks, type TickGroup } from './tick-groups.ts'
 import { assertStorableTick, isStorableTick } from './tick-writer.ts'
 
@@ -12,11 +13,12 @@ export interface TickRow {
 }
 
 /** One row of a batch, of any table. */
-export type StoredRow = TickRow | StoredCandle | StoredGap
+export type StoredRow = TickRow | StoredObservation | StoredCandle | StoredGap
 
 /** What one transaction writes, with instruments by their numbers. */
 export interface StoredBatch {
   readonly ticks: readonly TickGroup[]
+  readonly observations: readonly StoredObservation[]
   readonly candles: readonly StoredCandle[]
   readonly gaps: readonly StoredGap[]
 }
@@ -31,6 +33,7 @@ export interface Refusal {
 export function findUnstorable(batch: StoredBatch): readonly Refusal[] {
   const suspects = [
     ...batch.ticks.filter(({ updates }) => !updates.every(isStorableTick)).flatMap(rowsOfGroup),
+    ...batch.observations,
     ...batch.candles,
   ]
   return suspects.flatMap((row) => {
@@ -39,9 +42,10 @@ export function findUnstorable(batch: StoredBatch): readonly Refusal[] {
   })
 }
 
-function reasonToRefuse(row: TickRow | StoredCandle): string | undefined {
+function reasonToRefuse(row: TickRow | StoredObservation | StoredCandle): string | undefined {
   try {
     if ('update' in row) assertStorableTick(row.update)
+    else if ('observation' in row) assertStorableObservation(row.observation)
     else assertStorableCandle(row)
     return undefined
   } catch (error) {
@@ -63,21 +67,25 @@ export async function findRefusals(
     const middle = rows.length >> 1
     return [...(await halve(rows.slice(0, middle))), ...(await halve(rows.slice(middle)))]
   }
-  return halve([...batch.ticks.flatMap(rowsOfGroup), ...batch.candles, ...batch.gaps])
+  return halve(rowsOf(batch))
 }
 
 /** The batch without the rows that were refused. */
 export function withoutRefused(batch: StoredBatch, refusals: readonly Refusal[]): StoredBatch {
   if (refusals.length === 0) return batch
   const refused = new Set(refusals.map(({ row }) => contentOf(row)))
-  const rows = [...batch.ticks.flatMap(rowsOfGroup), ...batch.candles, ...batch.gaps]
-  return batchOf(rows.filter((row) => !refused.has(contentOf(row))))
+  return batchOf(rowsOf(batch).filter((row) => !refused.has(contentOf(row))))
 }
 
 /** A tick's row is made anew each time; what it holds is the same. */
 function contentOf(row: StoredRow): object {
   if ('update' in row) return row.update
+  if ('observation' in row) return row.observation
   return 'candle' in row ? row.candle : row.gap
+}
+
+function rowsOf({ ticks, observations, candles, gaps }: StoredBatch): readonly StoredRow[] {
+  return [...ticks.flatMap(rowsOfGroup), ...observations, ...candles, ...gaps]
 }
 
 function rowsOfGroup({ instrumentId, updates }: TickGroup): readonly TickRow[] {
@@ -91,6 +99,7 @@ function batchOf(rows: readonly StoredRow[]): StoredBatch {
       ticks.map(({ instrumentId, update }) => ({ instrument: instrumentId, update })),
       (instrumentId) => instrumentId,
     ),
+    observations: rows.filter((row) => 'observation' in row),
     candles: rows.filter((row) => 'candle' in row),
     gaps: rows.filter((row) => 'gap' in row),
   }

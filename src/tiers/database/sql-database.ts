@@ -10,7 +10,7 @@ import type { Batch, Database, TimeRange } from './database.ts'
 import { createDialect } from './dialect.ts'
 import { findIdFrom } from './find-id.ts'
 import { readInstruments, registerInstruments } from './instruments.ts'
-import { readObservations } from './observations.ts'
+import { findObservationFrom, readObservations, readObservationsAfter, readObservationsBefore } from './observations.ts'
 import { maintainPartitions } from './partitions.ts'
 import { readCandles, readCandlesIn } from './read-candles.ts'
 import { readGaps, readTicksAfter, readTicksBefore } from './reads.ts'
@@ -66,23 +66,32 @@ export class SqlDatabase implements Database {
   }
 
   async write({ ticks, candles, gaps, onRefused }: Batch, giveUp?: AbortSignal): Promise<void> {
+    const isObserved = ({ instrument }: { readonly instrument: Instrument }) => instrument.assetClass === 'macro'
+    const traded = ticks.some(isObserved) ? ticks.filter((row) => !isObserved(row)) : ticks
+    const observed = traded === ticks ? [] : ticks.filter(isObserved)
     const numbered = {
-      ticks: groupTicks(ticks, (instrument) => this.#id(instrument)),
+      ticks: groupTicks(traded, (instrument) => this.#id(instrument)),
+      observations: observed.map((row) => ({ instrumentId: this.#id(row.instrument), observation: row.update })),
       candles: candles.map(({ instrument, ...row }) => ({ instrumentId: this.#id(instrument), ...row })),
       gaps: gaps.map((gap) => ({ instrumentId: this.#id(gap.instrument), gap })),
     }
     const { refused, conflicts } = await guarded(this.#writer.write(numbered, giveUp))
-    for (const { row } of [...conflicts, ...refused]) if ('update' in row) onRefused?.(row.update)
+    for (const { row } of [...conflicts, ...refused]) {
+      if ('update' in row) onRefused?.(row.update)
+      if ('observation' in row) onRefused?.(row.observation)
+    }
     this.#tell(conflicts, this.#options.onConflict)
     this.#tell(refused, this.#options.onRefused)
   }
 
   async ticksAfter(instrument: Instrument, after: Cursor, limit: number) {
-    return guarded(readTicksAfter(this.#kysely, this.#key(instrument), after, limit))
+    const read = instrument.assetClass === 'macro' ? readObservationsAfter : readTicksAfter
+    return guarded(read(this.#kysely, this.#key(instrument), after, limit))
   }
 
   async ticksBefore(instrument: Instrument, before: Cursor | undefined, limit: number) {
-    return guarded(readTicksBefore(this.#kysely, this.#key(instrument), before, limit))
+    const read = instrument.assetClass === 'macro' ? readObservationsBefore : readTicksBefore
+    return guarded(read(this.#kysely, this.#key(instrument), before, limit))
   }
 
   async candles(instrument: Instrument, timeframe: Timeframe, limit: number) {
@@ -94,7 +103,8 @@ export class SqlDatabase implements Database {
   }
 
   async idFrom(instrument: Instrument, time: number) {
-    return guarded(findIdFrom(this.#kysely, this.#id(instrument), time))
+    const find = instrument.assetClass === 'macro' ? findObservationFrom : findIdFrom
+    return guarded(find(this.#kysely, this.#id(instrument), time))
   }
 
   async candlesIn(instrument: Instrument, timeframe: Timeframe, range: TimeRange, limit: number) {

@@ -9,6 +9,7 @@ import type { Batch, Database, Gap, TimeRange } from '../database/database.ts'
 import type { Spool } from '../spool/spool.ts'
 import { drain } from './drain.ts'
 import { mergeCandles, mergeGaps } from './merged-candles.ts'
+import { mergeObservations } from './merged-observations.ts'
 import { MergedTicks } from './merged-ticks.ts'
 import { Presence, type PresenceStatus } from './presence.ts'
 
@@ -165,8 +166,10 @@ export class SpoolingDatabase implements Database {
     return mergeGaps(waiting, await this.#read(() => this.#database.gaps(instrument)))
   }
 
-  observations(instrument: Instrument, asOf?: string) {
-    return this.#read(() => this.#database.observations(instrument, asOf))
+  async observations(instrument: Instrument, asOf?: string) {
+    const waiting = await this.#spool.ticksAfter(instrument, -1, Number.MAX_SAFE_INTEGER)
+    const stored = await this.#read(() => this.#database.observations(instrument, asOf))
+    return mergeObservations(waiting, stored, asOf)
   }
 
   /** Of the source's past, which can be asked for again: nothing of it waits. @throws GatewayError tier_unavailable */

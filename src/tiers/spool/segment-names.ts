@@ -43,6 +43,6 @@ export function define(names: (Instrument | undefined)[], { body }: Frame): void
 
 /** In this order, and nothing else that a caller's object may hold. */
 function plain(instrument: Instrument): Instrument {
-  const { assetClass, symbol, source, sourceSymbol, priceDigits, sizeDigits } = instrument
-  return { assetClass, symbol, source, sourceSymbol, priceDigits, sizeDigits }
+  const { assetClass, symbol, source, sourceSymbol, priceDigits, sizeDigits, about } = instrument
+  return { assetClass, symbol, source, sourceSymbol, priceDigits, sizeDigits, ...(about && { about }) }
 }

@@ -25,6 +25,9 @@ const SELL = 2
 const SIZED = 4
 const BACKFILLED = 8
 const FIRST = 16
+/** An observation, which has days where others have a size and trades: its period and its vintage (days since 1970). */
+const OBSERVED = 32
+const DAY_MS = 24 * 60 * 60_000
 
 /** The body: `[u32 sections]`, of each `[u32 number][u32 count]`, then the records in this order. */
 export function tickFrame(sections: readonly TickSection[]): Buffer {
@@ -48,7 +51,10 @@ export function tickFrame(sections: readonly TickSection[]): Buffer {
 }
 
 function encode(view: DataView, at: number, update: Update): void {
-  const { id, prev, price, size, side, trades, time, received, backfilled } = update
+  const { id, prev, price, side, time, received, backfilled, period, vintage } = update
+  const isObserved = period !== undefined && vintage !== undefined
+  const size = isObserved ? dayOf(period) : update.size
+  const trades = isObserved ? dayOf(vintage) : update.trades
   view.setFloat64(at, id, true)
   view.setFloat64(at + 8, prev ?? 0, true)
   view.setFloat64(at + 16, price ?? Number.NaN, true)
@@ -58,7 +64,11 @@ function encode(view: DataView, at: number, update: Update): void {
   view.setFloat64(at + 48, received, true)
   const sideFlag = side === undefined ? 0 : side === 'buy' ? BUY : SELL
   const flags =
-    sideFlag | (size === undefined ? 0 : SIZED) | (backfilled ? BACKFILLED : 0) | (prev === null ? FIRST : 0)
+    sideFlag |
+    (size === undefined ? 0 : SIZED) |
+    (backfilled ? BACKFILLED : 0) |
+    (prev === null ? FIRST : 0) |
+    (isObserved ? OBSERVED : 0)
   view.setUint8(at + 56, flags)
 }
 
@@ -88,16 +98,30 @@ export function prevAt(view: DataView, at: number): Cursor | null {
 
 export function tickAt(view: DataView, at: number, symbol: string): Update {
   const flags = view.getUint8(at + 56)
-  return {
+  const price = view.getFloat64(at + 16, true)
+  const size = flags & SIZED ? view.getFloat64(at + 24, true) : undefined
+  const trades = view.getFloat64(at + 32, true)
+  const update = {
     symbol,
     id: idAt(view, at),
     prev: prevAt(view, at),
-    price: view.getFloat64(at + 16, true),
-    size: flags & SIZED ? view.getFloat64(at + 24, true) : undefined,
-    side: flags & BUY ? 'buy' : flags & SELL ? 'sell' : undefined,
-    trades: view.getFloat64(at + 32, true),
+    price,
+    size,
+    side: flags & BUY ? ('buy' as const) : flags & SELL ? ('sell' as const) : undefined,
+    trades,
     time: view.getFloat64(at + 40, true),
     received: view.getFloat64(at + 48, true),
     backfilled: (flags & BACKFILLED) !== 0,
   }
+  if ((flags & OBSERVED) === 0) return update
+  const days = { period: dayText(size ?? 0), vintage: dayText(trades) }
+  return { ...update, price: Number.isNaN(price) ? undefined : price, size: undefined, trades: 1, ...days }
+}
+
+function dayOf(text: string): number {
+  return Date.parse(text) / DAY_MS
+}
+
+function dayText(day: number): string {
+  return new Date(day * DAY_MS).toISOString().slice(0, 10)
 }

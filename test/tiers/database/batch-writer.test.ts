@@ -44,6 +44,7 @@ describeWithPostgres('the writer of batches', (server) => {
 
   const batch = (...of: readonly ReturnType<typeof update>[]): StoredBatch => ({
     ticks: [{ instrumentId: 1, updates: of }],
+    observations: [],
     candles: [],
     gaps: [],
   })

@@ -5,6 +5,7 @@ import type { OpenDatabaseOptions } from '../../../src/tiers/database/open-datab
 import type { RefusedRow, SqlDatabase } from '../../../src/tiers/database/sql-database.ts'
 import { batch, candle, DAY, instrument, NOON, ticks, update, updates } from '../fixtures.ts'
 import { describeCoverage } from './describe-coverage.ts'
+import { describeObservations } from './describe-observations.ts'
 
 type Open = (
   options?: Pick<OpenDatabaseOptions, 'onRefused' | 'onConflict' | 'now' | 'tickRetentionDays'>,
@@ -41,6 +42,7 @@ export function describeDatabase(name: string, open: Open): void {
       () => database,
       () => BTC,
     )
+    describeObservations(() => database)
     describeRefusals(reopen)
     describeDays(() => database)
 

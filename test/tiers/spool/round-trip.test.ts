@@ -23,9 +23,25 @@ const candle = fc.record<Candle>({
   ...{ firstId: fc.option(id), lastId: fc.option(id), final: fc.boolean(), revision: fc.nat() },
 })
 
+const day = fc
+  .date({ min: new Date('1600-01-01'), max: new Date('9999-12-31'), noInvalidDate: true })
+  .map((date) => date.toISOString().slice(0, 10))
+const observation = fc.record<Omit<Update, 'symbol'>>({
+  ...{
+    id,
+    prev: fc.option(id),
+    price: fc.option(
+      double.filter((value) => !Number.isNaN(value)),
+      { nil: undefined },
+    ),
+  },
+  ...{ size: fc.constant(undefined), side: fc.constant(undefined), trades: fc.constant(1) },
+  ...{ time: double, received: double, backfilled: fc.boolean(), period: day, vintage: day },
+})
+
 const batches = fc.record<Batch>({
   ticks: fc.uniqueArray(
-    fc.tuple(instrument, tick).map(([each, fields]) => ({
+    fc.tuple(instrument, fc.oneof(tick, observation)).map(([each, fields]) => ({
       instrument: each,
       update: { symbol: each.symbol, ...fields },
     })),
