@@ -141,6 +141,7 @@ function feedPorts(
       writer.gap({ instrument, from, to, status: 'open', reason })
       hub.gap({ symbol, from, to, status: 'open', reason })
     },
+    storeGap: (gap) => writer.gap(gap),
     // Not by the writer's queue, whose bound may drop them: nobody waits for these.
     storeLate: (instrument, updates) =>
       database.write({ ticks: updates.map((update) => ({ instrument, update })), candles: [], gaps: [] }),

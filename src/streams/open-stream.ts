@@ -2,12 +2,14 @@ import { pause } from '../base/backoff.ts'
 import { describeError, isGatewayError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Feed } from '../feed.ts'
-import type { Instrument } from '../market/instrument.ts'
-import type { Database } from '../tiers/database/database.ts'
+import { type Instrument, streamName } from '../market/instrument.ts'
+import type { Database, Gap } from '../tiers/database/database.ts'
 import type { MemoryStream, MemoryTier } from '../tiers/memory/memory.ts'
 import type { Waiting } from '../tiers/outage/spooling-database.ts'
 import { type Recalled, recall } from './recall.ts'
 import { RESTORED_TICKS, restore, restoreWaiting } from './restore.ts'
+import { MISSED } from './take-source.ts'
+import { breaksIn, type Untold, withoutMark } from './untold.ts'
 
 /** What can be told of an instrument while the database is away, `limit` ticks of it; undefined: nothing. */
 export type ReadWaiting = (instrument: Instrument, limit: number) => Promise<Waiting | undefined>
@@ -23,6 +25,8 @@ export interface OpenStreamPorts {
   readonly hasBegun: (stream: MemoryStream) => boolean
   /** Whether a stream may go on from what waits for a database that is away; else it begins when that is there. */
   readonly mayGoOn: (left: Waiting | undefined) => boolean
+  /** Nobody needs to hear of these gaps now. */
+  readonly storeGap: (gap: Gap) => void
   /** A stream that began without its database is known from its beginning now. */
   readonly onRecalled: (instrument: Instrument, recalled: Recalled) => void
   readonly log: Log
@@ -65,7 +69,8 @@ export class StreamOpener {
     let isTold = false
     do {
       try {
-        await restore(stream, database, depth, signal, () => hasBegun(stream))
+        const untold = await restore(stream, database, depth, signal, () => hasBegun(stream))
+        if (untold !== undefined) this.#tellUntold(stream, untold)
         return
       } catch (error) {
         if (!isGatewayError(error, 'tier_unavailable')) throw error
@@ -74,6 +79,20 @@ export class StreamOpener {
         isTold = true
       }
     } while (await pause(ASK_EVERY_MS, signal))
+  }
+
+  /** What an earlier process has left untold: in memory before anybody reads the stream, and filled with its gaps. */
+  #tellUntold(stream: MemoryStream, { holes, marks }: Untold): void {
+    const { feed, storeGap, log } = this.#ports
+    const { instrument } = stream
+    const ticks = feed.ids === 'contiguous' ? stream.tail(stream.tailSize) : []
+    for (const { from, to } of [...holes, ...breaksIn(ticks, [...stream.gaps(), ...holes])]) {
+      const gap: Gap = { instrument, from, to, status: 'open', reason: MISSED }
+      log.warn({ stream: streamName(instrument), from, to }, 'stored ticks have a hole that was not told')
+      stream.sayGap(gap)
+      storeGap(gap)
+    }
+    for (const mark of marks) storeGap(withoutMark(mark))
   }
 
   /** Whether the stream stands somewhere without its database. */

@@ -1,17 +1,16 @@
 import { pause } from '../base/backoff.ts'
 import { isGatewayError } from '../base/errors.ts'
 import { type Candle, saysTheSame } from '../market/candle.ts'
-import { type IdRange, without } from '../market/id-range.ts'
+import { without } from '../market/id-range.ts'
 import type { Update } from '../market/tick.ts'
 import type { CandleRow, Database, Gap } from '../tiers/database/database.ts'
 import type { MemoryStream } from '../tiers/memory/memory.ts'
+import { lookBehindMarks, type Untold } from './untold.ts'
 
 type PastDatabase = Pick<Database, 'gaps' | 'ticksBefore' | 'candles'>
 
 /** What is stored of a stream that began without its database, as far as it matters to it. */
-export interface Recalled {
-  /** What is missing between the newest stored tick and what this process has got, and nobody knows of. */
-  readonly holes: readonly IdRange[]
+export interface Recalled extends Untold {
   /** The newest tick that was stored before. */
   readonly newest: Update | undefined
   /** Holes that an earlier process has told, and that are known to the stream now. */
@@ -56,8 +55,10 @@ async function recallOnce(
 ): Promise<void> {
   const { instrument, history } = stream
   // Of what follows the stream knows more than is stored.
-  const gaps = (await database.gaps(instrument))
-    .filter(({ from, status }) => from <= through && status !== 'filled')
+  const told = (await database.gaps(instrument)).filter(({ from, status }) => from <= through && status !== 'filled')
+  const untold = await lookBehindMarks(instrument, told, database)
+  const gaps = told
+    .filter((gap) => !untold.marks.includes(gap))
     .map((gap): Gap => ({ ...gap, to: Math.min(gap.to, through) }))
   const [newest] = await database.ticksBefore(instrument, through + 1, 1)
   const candles: CandleRow[] = []
@@ -69,8 +70,9 @@ async function recallOnce(
   }
   // Synchronous from here on: from now on the stream is one with what is stored.
   for (const gap of gaps) stream.sayGap(gap)
-  const holes = newest === undefined ? [] : without({ from: newest.id + 1, to: through }, gaps)
-  onRecalled({ holes, newest, gaps, candles })
+  const known = [...gaps, ...untold.holes]
+  const missing = newest === undefined ? [] : without({ from: newest.id + 1, to: through }, known)
+  onRecalled({ holes: [...untold.holes, ...missing], marks: untold.marks, newest, gaps, candles })
   stream.unknownThrough = undefined
 }
 

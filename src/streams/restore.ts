@@ -4,6 +4,7 @@ import { TIMEFRAME_MS, type Timeframe } from '../market/timeframe.ts'
 import type { Database } from '../tiers/database/database.ts'
 import type { MemoryStream } from '../tiers/memory/memory.ts'
 import type { Waiting } from '../tiers/outage/spooling-database.ts'
+import { lookBehindMarks, type Untold } from './untold.ts'
 
 /** Ticks read back at the start, so that clients that were connected before it can resume from memory. */
 export const RESTORED_TICKS = 1_000
@@ -12,7 +13,8 @@ const NO_ID = -1
 
 /**
  * Reads one instrument's candles and newest ticks back from the database, so that they can be served at once; nothing
- * changes where `hasBegun` says that its source was quicker.
+ * changes where `hasBegun` says that its source was quicker. Returns what the process before has left untold; undefined
+ * when nothing has changed.
  * @throws GatewayError tier_unavailable; then nothing of the stream has changed
  */
 export async function restore(
@@ -21,12 +23,13 @@ export async function restore(
   depth: number,
   signal: AbortSignal,
   hasBegun: () => boolean = () => false,
-): Promise<void> {
+): Promise<Untold | undefined> {
   const { instrument, history } = stream
   const gaps = await database.gaps(instrument)
+  const untold = await lookBehindMarks(instrument, gaps, database)
   const candles = new Map<Timeframe, readonly Candle[]>()
   for (const { timeframe } of history.windows()) {
-    if (signal.aborted) return
+    if (signal.aborted) return undefined
     candles.set(timeframe, await database.candles(instrument, timeframe, depth))
   }
   const newest = await database.ticksBefore(instrument, undefined, RESTORED_TICKS)
@@ -34,19 +37,20 @@ export async function restore(
   const [oldest] = newest
   const isMissing = oldest !== undefined && through !== undefined && oldest.id > through + 1
   const missing = isMissing ? await ticksBetween(through, oldest.id, stream, database) : []
-  if (signal.aborted || hasBegun()) return
+  if (signal.aborted || hasBegun()) return undefined
 
   stream.unknownThrough = undefined
-  for (const gap of gaps) stream.sayGap(gap)
+  for (const gap of gaps) if (gap.status !== 'filled' && !untold.marks.includes(gap)) stream.sayGap(gap)
   for (const [timeframe, rows] of candles) {
     const near = newestBuckets(timeframe, rows, depth)
     history.restore(timeframe, near, rows.length < depth && near.length === rows.length)
   }
-  if (oldest === undefined) return
+  if (oldest === undefined) return untold
   // Candles are written every few seconds: the ticks since then are folded in again, however many they are. Where it
   // is not known which ticks the candles hold, none is: the source's candles come with the warm-up.
   if (through === undefined) history.holdsThrough(newest.at(-1)!.id)
   stream.restore([...missing, ...newest])
+  return untold
 }
 
 /**

@@ -21,6 +21,7 @@ import { probeQuiet } from './probe-quiet.ts'
 import type { Recalled } from './recall.ts'
 import { silenceOf } from './silence-of.ts'
 import { MISSED } from './take-source.ts'
+import { markBefore, withoutMark } from './untold.ts'
 
 export interface RunFeedPorts {
   readonly memory: MemoryTier
@@ -31,6 +32,8 @@ export interface RunFeedPorts {
   readonly deliver: (update: Update) => void
   readonly storeCandle: (row: CandleRow) => void
   readonly onGap: (instrument: Instrument, hole: Hole, reason: string) => void
+  /** A gap of which nobody needs to hear now. It is durable no later than the ticks that are delivered behind it. */
+  readonly storeGap: (gap: Gap) => void
   /** Ticks found late: to the database, not to the stream. Resolves when they are durable. */
   readonly storeLate: (instrument: Instrument, updates: readonly Update[]) => Promise<void>
   /** Resolves when every tick that was delivered is durable. */
@@ -96,7 +99,7 @@ export class FeedRun {
     const waits = { now: neverBack(now) }
     this.#depth = Math.max(LEAST_CANDLES, Math.min(MOST_CANDLES, each))
     this.#sequencer = new Sequencer(feed.ids === 'contiguous', {
-      pass: ports.deliver,
+      pass: (update) => this.#pass(update),
       onDouble: (tick) => this.#onDouble(tick),
       onHole: (hole) => this.#onHole(hole),
       onLeftOut: (hole) => this.#onLeftOut(hole),
@@ -180,6 +183,18 @@ export class FeedRun {
     }
   }
 
+  #pass(update: Update): void {
+    if (update.prev === null) this.#markBeginning(update)
+    this.#ports.deliver(update)
+  }
+
+  /** Before the first tick of a stream that does not know what is stored: a crash would leave a hole that nobody knows of. */
+  #markBeginning({ symbol, id }: Update): void {
+    const stream = this.#ports.memory.stream(symbol)
+    if (this.#feed.ids === 'contiguous' && stream?.unknownThrough === null)
+      this.#ports.storeGap(markBefore(stream.instrument, id))
+  }
+
   /** Serves an instrument from what is stored of it. */
   async #open(instrument: Instrument, signal: AbortSignal): Promise<void> {
     const stream = await this.#opener.open(instrument, signal)
@@ -194,10 +209,11 @@ export class FeedRun {
   }
 
   /** Tells what is missing between what is stored and the stream, and has it filled. */
-  #join(instrument: Instrument, { holes, newest, gaps, candles }: Recalled): void {
+  #join(instrument: Instrument, { holes, marks, newest, gaps, candles }: Recalled): void {
     const { symbol } = instrument
     for (const row of candles) this.#ports.storeCandle(row)
     for (const gap of gaps) this.#gaps.add(gap)
+    for (const mark of marks) this.#ports.storeGap(withoutMark(mark))
     if (newest === undefined || this.#feed.ids !== 'contiguous') return
     for (const { from, to } of holes) this.#tellGap(instrument, { symbol, from, to }, MISSED)
     if (holes.length > 0) this.#missedSince.set(symbol, newest.time)

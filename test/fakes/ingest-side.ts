@@ -30,6 +30,7 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
   const gaps: (Hole & { reason: string })[] = []
   const candles: CandleRow[] = []
   const settled: Gap[] = []
+  const stored: Gap[] = []
   const revised: number[] = []
   const statuses: FeedStatus[] = []
   const log = createLogRecorder()
@@ -57,6 +58,10 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
         gaps.push({ ...hole, reason })
         sayGap({ instrument: BTC, ...hole, status: 'open', reason })
         events.push(`gap ${hole.from}-${hole.to}`)
+      },
+      storeGap: (gap) => {
+        stored.push(gap)
+        void database.write({ ticks: [], candles: [], gaps: [gap] })
       },
       storeLate: (instrument, updates) =>
         database.write({ ticks: updates.map((update) => ({ instrument, update })), candles: [], gaps: [] }),
@@ -87,7 +92,7 @@ export function startSide(feed: ExchangeFeed, database: MemoryDatabase, settings
   }
   onTestFinished(end)
   return {
-    ...{ memory, published, events, gaps, settled, revised, statuses, log, run, warm: run.warm, stop: end },
+    ...{ memory, published, events, gaps, settled, stored, revised, statuses, log, run, warm: run.warm, stop: end },
     stream: () => memory.stream('BTC')!,
     until: async (condition: () => boolean) => {
       while (!condition()) await nextTurn()

@@ -19,9 +19,11 @@ const TIMEOUTS: Partial<BinanceTimeouts> = {
   ...{ rotateSpreadMs: 100, overlapMs: 150, replace: { firstMs: 20, maxMs: 200 } },
 }
 
-/** A hole that no later trade shows is asked for within a schedule too. */
+/**
+ * A hole that no later trade shows is asked for within a schedule too. Else it is as anywhere: a stream whose question
+ * after a connect was answered is not asked for again before the run is judged; one whose was not is, within seconds.
+ */
 const QUIET_MS = 400
-const NEVER_MS = 3_600_000
 
 /** One gateway from its start to its end, with wires of its own to the database. */
 interface Incarnation {
@@ -181,7 +183,7 @@ export class GatewayLife implements Life {
       dashboardDirectory: '',
       log: report.log(name),
       stop: stop.signal,
-      quietMs: losesUnseen(schedule) ? QUIET_MS : NEVER_MS,
+      ...(losesUnseen(schedule) ? { quietMs: QUIET_MS } : {}),
       onServing({ url }) {
         if (!stop.signal.aborted) clients.aim(Number(new URL(url).port))
       },

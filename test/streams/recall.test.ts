@@ -1,40 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { GatewayError } from '../../src/base/errors.ts'
 import { createGate } from '../../src/base/gate.ts'
-import type { Instrument } from '../../src/market/instrument.ts'
-import type { Timeframe } from '../../src/market/timeframe.ts'
+import { AwayDatabase } from '../fakes/away-database.ts'
 import { ExchangeFeed } from '../fakes/exchange-feed.ts'
 import { runAndStop, startSide, tradeFor } from '../fakes/ingest-side.ts'
-import { MemoryDatabase } from '../fakes/memory-database.ts'
 
 const NOON = Date.UTC(2026, 10, 18, 12, 0, 30)
-
-/** Its reads fail while it is away; every answer of candles is followed by `onRead`. */
-class AwayDatabase extends MemoryDatabase {
-  isAway = false
-  onRead: () => void | Promise<void> = () => {}
-
-  override async instruments() {
-    this.#reach()
-    return super.instruments()
-  }
-
-  override async gaps() {
-    this.#reach()
-    return super.gaps()
-  }
-
-  override async candles(instrument: Instrument, timeframe: Timeframe, limit: number) {
-    this.#reach()
-    const candles = await super.candles(instrument, timeframe, limit)
-    await this.onRead()
-    return candles
-  }
-
-  #reach(): void {
-    if (this.isAway) throw new GatewayError('tier_unavailable', 'the database must answer, but it is away')
-  }
-}
 
 describe('a stream that began without its database', () => {
   it('is known from its beginning in no turn before its holes are told: whoever reads in between would cross them', async () => {

@@ -316,6 +316,7 @@ it('symbols whose past cannot be read keep no other symbol from going live', asy
         onGapSettled() {},
         storeCandle() {},
         onGap() {},
+        storeGap() {},
         onStatus() {},
         onDouble() {},
         onSkipped() {},

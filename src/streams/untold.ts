@@ -1,0 +1,53 @@
+import { type IdRange, without } from '../market/id-range.ts'
+import type { Instrument } from '../market/instrument.ts'
+import type { Cursor, Update } from '../market/tick.ts'
+import type { Database, Gap } from '../tiers/database/database.ts'
+
+const BEGAN_BLIND = 'the stream began while what is stored could not be read'
+
+/** What a process that is gone could not tell any more. */
+export interface Untold {
+  /** Ids that are missing, and in no gap. */
+  readonly holes: readonly IdRange[]
+  /** Marks that have been looked behind: nothing is left of them. */
+  readonly marks: readonly Gap[]
+}
+
+/**
+ * A gap of one id before the first tick of a stream that does not know what is stored before it. It goes where the ticks
+ * go, and says to the next process, if this one does not come to look, that there may be a hole.
+ */
+export function markBefore(instrument: Instrument, first: Cursor): Gap {
+  return { instrument, from: first - 1, to: first - 1, status: 'open', reason: BEGAN_BLIND }
+}
+
+/** Looks at what is stored before each mark among these gaps. */
+export async function lookBehindMarks(
+  instrument: Instrument,
+  gaps: readonly Gap[],
+  database: Pick<Database, 'ticksBefore'>,
+): Promise<Untold> {
+  const holes: IdRange[] = []
+  const marks = gaps.filter(({ status, reason }) => status === 'open' && reason === BEGAN_BLIND)
+  const told = gaps.filter((gap) => gap.status !== 'filled' && !marks.includes(gap))
+  for (const { to } of marks) {
+    const [before] = await database.ticksBefore(instrument, to + 1, 1)
+    if (before !== undefined) holes.push(...without({ from: before.id + 1, to }, [...told, ...holes]))
+  }
+  return { holes, marks }
+}
+
+/** The row that takes a mark back. */
+export function withoutMark(mark: Gap): Gap {
+  return { ...mark, status: 'filled', reason: undefined }
+}
+
+/** Ids between ascending ticks of a contiguous stream that are in no gap of `known`. */
+export function breaksIn(ticks: readonly Update[], known: readonly IdRange[]): readonly IdRange[] {
+  const breaks: IdRange[] = []
+  for (let index = 1; index < ticks.length; index++) {
+    const [from, to] = [ticks[index - 1]!.id + 1, ticks[index]!.id - 1]
+    if (from <= to) breaks.push(...without({ from, to }, known))
+  }
+  return breaks
+}
