@@ -1,3 +1,4 @@
+import { systemClock } from './base/clock.ts'
 import { describeError, GatewayError } from './base/errors.ts'
 import type { Log } from './base/log.ts'
 import { VERSION } from './base/version.ts'
@@ -9,6 +10,7 @@ import { type ChartSide, createChartSide } from './gateway/chart-side.ts'
 import { type FeedTallies, type RunningFeeds, startFeeds, tellSettled } from './gateway/feed-side.ts'
 import { createPriceSide, type PriceSide } from './gateway/price-side.ts'
 import { createReadSide, listInstruments } from './gateway/read-side.ts'
+import { Statuses } from './gateway/statuses.ts'
 import { openStoreSide, type StoreSide } from './gateway/store-side.ts'
 import type { CacheView } from './http/cache.ts'
 import type { Readiness } from './http/health.ts'
@@ -22,6 +24,7 @@ import { keepCandles } from './streams/keep-candles.ts'
 import { createTaskSide, type TaskSide } from './tasks/task-side.ts'
 import { MemoryTier } from './tiers/memory/memory.ts'
 import type { DatabaseWriter } from './tiers/writer/writer.ts'
+import type { StatusRow } from './wire/messages.ts'
 
 /** A gateway that clients can reach. */
 export interface ServingGateway {
@@ -44,6 +47,8 @@ export interface Gateway extends ServingGateway {
 export interface GatewayOptions {
   readonly config: Config
   readonly feeds: readonly Feed[]
+  /** Feeds that the configuration switches off, and how each is switched on. */
+  readonly off?: readonly { readonly feed: string; readonly reason: string }[]
   /** Where the built page is. */
   readonly dashboardDirectory: string
   readonly log: Log
@@ -90,7 +95,7 @@ interface Parts {
 }
 
 async function start(options: GatewayOptions, onClose: OnClose): Promise<ServingGateway> {
-  const { config, feeds, log, stop, onServing, quietMs, now = Date.now } = options
+  const { config, feeds, off = [], log, stop, onServing, quietMs, now = Date.now } = options
   const memory = new MemoryTier()
   const metrics = createExposition()
   metrics.add(buildMetrics())
@@ -119,7 +124,12 @@ async function start(options: GatewayOptions, onClose: OnClose): Promise<Serving
   const source = createReadSide(memory, database, { olderCandles, storeChanged, stored: () => writer.flush() })
   parts.source = source
 
-  const hub = startHub(config, source, log)
+  const statuses = new Statuses({
+    ...{ off, tiers: { redis, database: tier }, now, clock: systemClock },
+    onChange: (row) => hub.status(row),
+  })
+  onClose(async () => statuses.close())
+  const hub = startHub(config, source, () => statuses.rows(), log)
   const prices = createPriceSide({ memory, database, feeds, cacheSide, watched: () => hub.watched() })
   onClose(async () => prices.close())
   parts.prices = prices
@@ -139,6 +149,10 @@ async function start(options: GatewayOptions, onClose: OnClose): Promise<Serving
   const running = startFeeds(feeds, {
     ...{ memory, database, waiting, writer, hub, config, quietMs, log, now },
     onTick: prices.touch,
+    onStatus(status) {
+      log.debug({ ...status }, 'feed status')
+      statuses.feed(status)
+    },
   })
   const { ready, tallies } = running
   store.onRefill(running.refill)
@@ -194,11 +208,10 @@ function readinessOf(parts: Parts): Readiness {
   return { ready: isWarm(parts) && unstored.length === 0, reasons }
 }
 
-function startHub(config: Config, source: HubSource, log: Log): Hub {
+function startHub(config: Config, source: HubSource, statuses: () => readonly StatusRow[], log: Log): Hub {
   const { maxConnections, maxConnectionsPerAddress, maxSubscriptions, maxMessageBytes, flushWindowMs } = config
   return createHub({
-    source,
-    log,
+    ...{ source, statuses, log },
     heartbeatMs: config.heartbeatMs,
     server: `tickgate/${VERSION}`,
     allowOrigin: (origin, request) => config.allowedOrigins.includes(origin) || sameOriginOrLoopback(origin, request),

@@ -94,8 +94,8 @@ function start(
       'API_KEYS and API_KEYS_FILE must be unset: this version checks no keys yet',
     )
   }
-  const { feeds } = createFeeds(config)
-  return startGateway({ config, feeds, dashboardDirectory: DASHBOARD, log, stop, onServing })
+  const { feeds, off } = createFeeds(config)
+  return startGateway({ config, feeds, off, dashboardDirectory: DASHBOARD, log, stop, onServing })
 }
 
 /** What cannot start says why in plain words, without a stack, and exits with 1; what was stopped exits with 0. */

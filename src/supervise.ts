@@ -2,14 +2,12 @@ import { type BackoffBounds, fullJitterMs, pause } from './base/backoff.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import { describeError, isGatewayError } from './base/errors.ts'
 import type { Log } from './base/log.ts'
-
-/** `stale`: connected, but not heard for longer than it should be. `off`: not run, and not tried again. */
-export const FEED_STATES = ['connecting', 'live', 'stale', 'down', 'off'] as const
-export type FeedState = (typeof FEED_STATES)[number]
+import type { ServiceState } from './base/service-state.ts'
 
 export interface FeedStatus {
   readonly feed: string
-  readonly state: FeedState
+  /** `stale`: connected, but not heard for longer than it should be. */
+  readonly state: ServiceState
   /** Since when (Unix ms). */
   readonly since: number
   /** Why it is stale, down or off. */
@@ -102,11 +100,11 @@ class StatusTeller {
     this.#ports = ports
   }
 
-  get state(): FeedState | undefined {
+  get state(): ServiceState | undefined {
     return this.#told?.state
   }
 
-  tell(state: FeedState, reason?: string): void {
+  tell(state: ServiceState, reason?: string): void {
     const { onStatus, now, log } = this.#ports
     const { restarts } = this
     const told = this.#told

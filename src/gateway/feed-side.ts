@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { pause } from '../base/backoff.ts'
 import { describeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { createTally, type Tally } from '../base/tally.ts'
@@ -7,8 +8,10 @@ import type { Feed } from '../feed.ts'
 import type { Hub } from '../hub/hub.ts'
 import { createDelivery } from '../ingest.ts'
 import { type Instrument, streamName } from '../market/instrument.ts'
+import type { MarketState } from '../market/market-state.ts'
 import type { Hole } from '../market/sequencer.ts'
 import { FeedRun, type RunFeedPorts } from '../streams/run-feed.ts'
+import type { FeedStatus } from '../supervise.ts'
 import type { Database, Gap } from '../tiers/database/database.ts'
 import type { MemoryStream, MemoryTier } from '../tiers/memory/memory.ts'
 import type { DatabaseWriter } from '../tiers/writer/writer.ts'
@@ -22,7 +25,10 @@ export interface FeedSideParts {
   readonly config: Pick<Config, 'holdBackMs' | 'backfillMax' | 'tickRetentionDays'>
   /** A stream has a new tick: told on its path. */
   readonly onTick: (stream: MemoryStream) => void
+  readonly onStatus: (status: FeedStatus) => void
   readonly quietMs?: number | undefined
+  /** How long `close` waits for feeds that do not heed it; 3 s unless told. */
+  readonly closeMs?: number
   readonly log: Log
   readonly now: () => number
 }
@@ -55,13 +61,14 @@ export interface RunningFeeds {
 /** Past it the gateway serves what it has, whatever the sources do. */
 const MAX_WARM_UP_MS = 10_000
 const DAY_MS = 24 * 60 * 60_000
+const CLOSE_MS = 3_000
 
 /** Starts the feeds; everything they bring goes where `feedPorts` says. */
 export function startFeeds(feeds: readonly Feed[], parts: FeedSideParts): RunningFeeds {
   const stop = new AbortController()
   // Every stream has waits that end with it: many are no leak.
   setMaxListeners(0, stop.signal)
-  const { log, now } = parts
+  const { closeMs = CLOSE_MS, log, now } = parts
   const waitingFor = new Set(feeds.map(({ name }) => name))
   const tallies = new Map<string, FeedCounts>()
   const runs = feeds.map((feed) => {
@@ -91,9 +98,23 @@ export function startFeeds(feeds: readonly Feed[], parts: FeedSideParts): Runnin
     refill: (gap) => runs.find(({ name }) => name === gap.instrument.source)?.run.refill(gap),
     async close() {
       stop.abort()
-      await Promise.allSettled(runs.map(({ run }) => run.ended))
+      await endedWithin(closeMs, runs, log)
     },
   }
+}
+
+/** A feed that does not heed the abort holds the others' end up no longer than that. */
+async function endedWithin(
+  ms: number,
+  runs: readonly { readonly name: string; readonly run: Pick<FeedRun, 'ended'> }[],
+  log: Log,
+): Promise<void> {
+  const running = new Set(runs.map(({ name }) => name))
+  const inTime = new AbortController()
+  const ended = Promise.allSettled(runs.map(({ name, run }) => run.ended.finally(() => running.delete(name))))
+  await Promise.race([ended, pause(ms, inTime.signal)])
+  inTime.abort()
+  if (running.size > 0) log.warn({ feeds: [...running] }, 'feeds did not end in time')
 }
 
 /** Plain numbers on the path of every tick; whoever wants to know them reads them. */
@@ -111,7 +132,7 @@ class FeedCounts implements FeedTallies {
 
 /** Where everything a feed brings goes: the tick's three stations, candles, gaps, and what is only said in the log. */
 function feedPorts(
-  { memory, database, waiting, writer, hub, config, onTick, quietMs, log, now }: FeedSideParts,
+  { memory, database, waiting, writer, hub, config, onTick, onStatus, quietMs, log, now }: FeedSideParts,
   counts: FeedCounts,
 ): RunFeedPorts {
   const { skipped, doubles } = counts
@@ -149,7 +170,7 @@ function feedPorts(
     keptSince: () => now() - config.tickRetentionDays * DAY_MS,
     onRevised: (symbol, time) => hub.revise(symbol, time),
     onGapSettled: (gap) => tellSettled(gap, { memory, writer, hub, log }),
-    onStatus: (status) => log.debug({ ...status }, 'feed status'),
+    onStatus,
     onDouble: ({ symbol, id }) => doubles.count(`${symbol} ${id}`),
     onSkipped: ({ message }) => skipped.count(message),
     holdBackMs: config.holdBackMs,
@@ -158,6 +179,18 @@ function feedPorts(
     log,
     now,
   }
+}
+
+/** What a source says of a market beside its ticks: remembered, and told where it is shown. */
+export function tellMarket(
+  symbol: string,
+  state: MarketState,
+  { memory, hub, onTick, now }: Pick<FeedSideParts, 'memory' | 'hub' | 'onTick' | 'now'>,
+): void {
+  const stream = memory.stream(symbol)
+  if (stream === undefined || !stream.sayMarket(state, now())) return
+  onTick(stream)
+  hub.requote(symbol)
 }
 
 /** Tells everyone what became of a gap, or of a part of it. */

@@ -4,6 +4,7 @@ import type { HubLimits } from './limits.ts'
 import type { PerTurn } from './per-turn.ts'
 import type { Replays } from './replay/replays.ts'
 import type { HubSource } from './source.ts'
+import type { StatusChannel } from './status-channel.ts'
 import type { TickPages } from './ticks/tick-pages.ts'
 import type { Topics } from './topics.ts'
 
@@ -17,6 +18,7 @@ export interface HubLog {
 export interface HubContext {
   readonly source: HubSource
   readonly topics: Topics
+  readonly statuses: StatusChannel
   readonly flusher: Flusher
   readonly pages: TickPages
   readonly candlePages: CandlePages

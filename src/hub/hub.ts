@@ -8,7 +8,7 @@ import type { Update } from '../market/tick.ts'
 import type { Timeframe } from '../market/timeframe.ts'
 import { CLOSE } from '../wire/close-codes.ts'
 import { type GapNews, gapMessage } from '../wire/gap-message.ts'
-import { PROTOCOL, type ServerMessages } from '../wire/messages.ts'
+import { PROTOCOL, type ServerMessages, type StatusRow } from '../wire/messages.ts'
 import { decodeQuery } from '../wire/query.ts'
 import { Cadence } from './cadence.ts'
 import { CandlePages } from './candles/candle-pages.ts'
@@ -20,6 +20,7 @@ import { PerTurn } from './per-turn.ts'
 import { Replays } from './replay/replays.ts'
 import { Session } from './session.ts'
 import type { HubSource } from './source.ts'
+import { StatusChannel } from './status-channel.ts'
 import { TickPages } from './ticks/tick-pages.ts'
 import { Topics, type WatchedCandles } from './topics.ts'
 import { openDoor } from './upgrade.ts'
@@ -38,6 +39,8 @@ export interface HubOptions {
   /** What replays are paced by. */
   readonly clock?: Clock
   readonly allowOrigin?: OriginCheck
+  /** Every feed and tier as it is now; unset: there is none. */
+  readonly statuses?: () => readonly StatusRow[]
 }
 
 export interface HubStats {
@@ -63,6 +66,10 @@ export interface Hub {
   revise(symbol: string, time: number): void
   /** A hole in the stream, or what became of it: memory knows it already. Ids are inclusive. */
   gap(gap: GapNews): void
+  /** What is told beside the price of a symbol has changed, without a tick: it is sent as by `publish`. */
+  requote(symbol: string): void
+  /** A feed or a tier is in another state, or has another reason for it. */
+  status(row: StatusRow): void
   /** Answers the WebSocket upgrades of `server` on `path` (default `/ws`). */
   attach(server: Server, options: { ready(): boolean; readonly path?: string }): void
   readonly stats: HubStats
@@ -98,6 +105,7 @@ class ClientHub implements Hub {
     this.#context = {
       source,
       topics: new Topics(source, this.#cadence),
+      statuses: new StatusChannel(options.statuses ?? (() => [])),
       flusher,
       pages: new TickPages({ pageTicks: limits.partTicks, maxTicks: limits.sharedTicks }),
       candlePages: new CandlePages({ source, maxDepth, maxBytes, now }),
@@ -131,6 +139,14 @@ class ClientHub implements Hub {
 
   gap(gap: GapNews): void {
     this.#context.topics.gap(gapMessage(gap))
+  }
+
+  requote(symbol: string): void {
+    this.#context.topics.requote(symbol)
+  }
+
+  status(row: StatusRow): void {
+    this.#context.statuses.publish(row)
   }
 
   attach(server: Server, { ready, path = '/ws' }: { ready(): boolean; readonly path?: string }): void {

@@ -21,8 +21,9 @@ export class PriceSubscription implements Subscription {
   readonly interval: number
   readonly #parts: PriceSubscriptionParts
   #lastId: Cursor = -1
-  /** The group's count of ticks when this client last got a price. */
+  /** The group's counts when this client last got a price. */
   #countThen = 0
+  #versionThen = 0
 
   constructor(parts: PriceSubscriptionParts) {
     this.#parts = parts
@@ -32,7 +33,9 @@ export class PriceSubscription implements Subscription {
 
   start(): void {
     const { source, topics, outlet } = this.#parts
-    this.#countThen = topics.joinPrices(this)
+    const { count, version } = topics.joinPrices(this)
+    this.#countThen = count
+    this.#versionThen = version
     const view = source.stream(this.symbol)
     if (!view?.latest) return
     this.#lastId = view.latest.id
@@ -43,12 +46,17 @@ export class PriceSubscription implements Subscription {
     this.#parts.topics.leavePrices(this)
   }
 
-  /** Sends the price of tick `id`, the group's `count`th; `frameFor` encodes it with the number of ticks skipped. */
-  price(id: Cursor, count: number, frameFor: (skipped: number) => Frame): void {
-    if (id <= this.#lastId) return
-    this.#parts.outlet.send(frameFor(count - this.#countThen - 1))
+  /**
+   * Sends the price of tick `id` if it is news: the group's `count`th, with the `version`th of what is told beside it.
+   * `frameFor` encodes it with the number of ticks skipped.
+   */
+  price(id: Cursor, group: Pick<PriceGroup, 'count' | 'version'>, frameFor: (skipped: number) => Frame): void {
+    const { count, version } = group
+    if (id === this.#lastId && version === this.#versionThen) return
+    this.#parts.outlet.send(frameFor(Math.max(0, count - this.#countThen - 1)))
     this.#lastId = id
     this.#countThen = count
+    this.#versionThen = version
   }
 }
 
@@ -59,7 +67,8 @@ export class PriceGroup {
   readonly #cadence: Cadence
   readonly #view: () => StreamView | undefined
   #count = 0
-  #countDrained = 0
+  #version = 0
+  #isMarked = false
 
   constructor(interval: number, cadence: Cadence, view: () => StreamView | undefined) {
     this.#interval = interval
@@ -72,13 +81,29 @@ export class PriceGroup {
     return this.#count
   }
 
+  /** How often what is told beside the price has changed since then. */
+  get version(): number {
+    return this.#version
+  }
+
   touch(): void {
-    if (this.#count === this.#countDrained) this.#cadence.mark(this.#interval, this.#drain)
     this.#count += 1
+    this.#mark()
+  }
+
+  requote(): void {
+    this.#version += 1
+    this.#mark()
+  }
+
+  #mark(): void {
+    if (this.#isMarked) return
+    this.#isMarked = true
+    this.#cadence.mark(this.#interval, this.#drain)
   }
 
   readonly #drain = (): void => {
-    this.#countDrained = this.#count
+    this.#isMarked = false
     const view = this.#view()
     if (!view?.latest) return
     // Only a client that joined since the last drain has skipped another number than the rest.
@@ -88,7 +113,7 @@ export class PriceGroup {
       frames.set(skipped, frame)
       return frame
     }
-    for (const member of this.members) member.price(view.latest.id, this.#count, frameFor)
+    for (const member of this.members) member.price(view.latest.id, this, frameFor)
   }
 }
 

@@ -39,6 +39,7 @@ function unsubscribe(session: Session, message: ClientMessage<'unsubscribe'>): v
       it.channel === channel && it.timeframe === timeframe && (symbols.includes('*') || symbols.includes(it.symbol)),
   )
   for (const subscription of matching) session.drop(subscription)
+  const named = matching.map(({ symbol }) => symbol).filter((symbol) => symbol !== '*')
   for (const symbol of symbols) {
     if (symbol === '*' || session.context.source.stream(symbol)) continue
     session.send(errorMessage('unknown_symbol', `there is no symbol '${symbol}' here`, { id, symbol }))
@@ -47,7 +48,7 @@ function unsubscribe(session: Session, message: ClientMessage<'unsubscribe'>): v
     type: 'unsubscribed',
     ...(id !== undefined && { id }),
     channel,
-    symbols: matching.map(({ symbol }) => symbol),
+    symbols: named,
     ...(timeframe && { timeframe }),
   })
 }

@@ -6,6 +6,7 @@ import { PriceSubscription } from './price-subscription.ts'
 import { planReplay } from './replay/replay-plan.ts'
 import type { Session } from './session.ts'
 import type { HubSource } from './source.ts'
+import { StatusSubscription } from './status-channel.ts'
 import { streamsOf } from './streams.ts'
 import { type Subscription, subscriptionKey } from './subscription.ts'
 import { openHistory } from './ticks/opening.ts'
@@ -23,6 +24,7 @@ export function subscribe(session: Session, message: Subscribe): void | Promise<
     session.send(errorMessage('unavailable', text, { id: message.id, retry: false }))
     return
   }
+  if (message.channel === 'status') return subscribeStatus(session, message)
   const symbols = refuseUnknown(session, message)
   const planned = makePlan(session, message, symbols)
   if (!(planned instanceof Promise)) {
@@ -42,7 +44,7 @@ function makePlan(session: Session, message: Subscribe, symbols: readonly string
   return PLANS[channel](session, message)
 }
 
-const SERVED: readonly Channel[] = ['candles', 'ticks', 'prices']
+const SERVED: readonly Channel[] = ['candles', 'ticks', 'prices', 'status']
 
 function findUnserved({ channel = 'candles' }: Subscribe): string | undefined {
   return SERVED.includes(channel) ? undefined : `channel ${channel}`
@@ -89,6 +91,16 @@ function grant(session: Session, message: Subscribe, symbols: readonly string[],
     ...plan.fields(granted),
   })
   void startAll(session, granted)
+}
+
+/** It is of no symbol: its answer names none. */
+function subscribeStatus(session: Session, message: Subscribe): void {
+  const { statuses } = session.context
+  const subscription = new StatusSubscription(statuses, session.connection)
+  if (!adopt(session, subscription, message)) return
+  const { id } = message
+  session.send({ type: 'subscribed', ...(id !== undefined && { id }), channel: 'status', symbols: [], streams: {} })
+  subscription.start()
 }
 
 /** Whether it fits within the limit of its connection; replacing one always does. */

@@ -61,6 +61,11 @@ export class Topics {
     for (const group of topic.prices.values()) group.touch()
   }
 
+  /** What is told beside the price has changed. */
+  requote(symbol: string): void {
+    for (const group of this.#topics.get(symbol)?.prices.values() ?? []) group.requote()
+  }
+
   /** A change behind the stream is news to everyone, whatever tick their snapshot was as of. */
   revise(symbol: string, time: number): void {
     const groups = this.#topics.get(symbol)?.candles.values() ?? []
@@ -127,14 +132,13 @@ export class Topics {
     this.#prune(member.symbol)
   }
 
-  /** Returns how many ticks the group has counted so far. */
-  joinPrices(member: PriceSubscription): number {
+  joinPrices(member: PriceSubscription): PriceGroup {
     const { symbol, interval } = member
     const { prices } = this.#open(symbol)
     const group = prices.get(interval) ?? new PriceGroup(interval, this.#cadence, () => this.#source.stream(symbol))
     prices.set(interval, group)
     group.members.add(member)
-    return group.count
+    return group
   }
 
   leavePrices(member: PriceSubscription): void {

@@ -1,3 +1,4 @@
+import type { ServiceState } from '../base/service-state.ts'
 import type { OhlcvRow } from '../market/candle.ts'
 import type { Cursor, Side } from '../market/tick.ts'
 import type { Timeframe } from '../market/timeframe.ts'
@@ -141,6 +142,7 @@ export interface ServerMessages {
     readonly skipped: number
     readonly stale: boolean
   }
+  readonly status: StatusRow
   readonly gap: {
     readonly symbol: string
     /** Inclusive. */
@@ -236,6 +238,18 @@ export interface TickRow {
   readonly time: number
   readonly received: number
   readonly backfilled?: true
+}
+
+/** How a feed or a tier is: one of the two is named. */
+export interface StatusRow {
+  readonly feed?: string
+  /** `database`, `redis`. */
+  readonly tier?: string
+  readonly state: ServiceState
+  /** Since when (Unix ms). */
+  readonly since: number
+  /** Why it is not live, or not wholly. */
+  readonly reason?: string
 }
 
 export interface SubscriptionRow {

@@ -21,6 +21,8 @@ export function refuseMisfit(fields: SubscribeFields): void {
   if (misfit) throw refusal(`${misfit} does not belong to channel ${channel}`)
   if (channel !== 'status' && !fields.symbols)
     throw refusal('symbols must be a list of at least one symbol, was absent')
+  const strayed = channel === 'status' ? fields.symbols?.find((symbol) => symbol !== '*') : undefined
+  if (strayed !== undefined) throw refusal('symbols do not belong to channel status', strayed)
 
   const starts = (['history', 'after', 'from'] as const).filter((field) => fields[field] !== undefined)
   if (starts.length > 1)

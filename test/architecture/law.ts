@@ -34,11 +34,11 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/metrics': ['src/base', 'src/market', 'src/tiers', 'src/wire', 'src/hub'],
   // What puts the parts together.
   'src/gateway': [
-    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/hub', 'src/http', 'src/config.ts', 'src/ingest.ts'],
-    ...['src/streams', 'src/metrics'],
+    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/wire', 'src/hub', 'src/http', 'src/config.ts'],
+    ...['src/ingest.ts', 'src/supervise.ts', 'src/streams', 'src/metrics'],
   ],
   'src/gateway.ts': [
-    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/hub', 'src/http', 'src/config.ts'],
+    ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/wire', 'src/hub', 'src/http', 'src/config.ts'],
     ...['src/streams', 'src/tasks', 'src/metrics', 'src/gateway'],
   ],
   'src/demo.ts': ['src/base', 'src/market', 'src/config.ts', 'src/simulate', 'src/tiers', 'src/gateway.ts'],
