@@ -1,12 +1,12 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { describeError, GatewayError } from '../base/errors.ts'
+import { createServer } from 'node:http'
+import { GatewayError } from '../base/errors.ts'
 import { createDemandClock, createWallClock, type ExchangeClock } from './clock.ts'
 import { startEmitter } from './emitter.ts'
 import { createRestFaults } from './faults/rest-faults.ts'
 import { createFaults, type SimulatorFaults } from './faults/simulator-faults.ts'
 import { createHistory } from './history.ts'
 import { type KeptMinutes, openKeptMinutes } from './kept-minutes.ts'
+import { listen, stopServer } from './listen.ts'
 import type { SimulatedMarket } from './market.ts'
 import type { MinuteStore } from './minute-ledger.ts'
 import { seedFor } from './noise.ts'
@@ -116,7 +116,7 @@ export async function startBinanceSimulator(options: BinanceSimulatorOptions = {
       stopEmitting()
       closeFaults()
       streams.close()
-      await closeServer(server)
+      await stopServer(server)
     },
   }
 }
@@ -176,21 +176,4 @@ function inventMarkets(options: BinanceSimulatorOptions, now: number): Exchange 
   const minutes = directory === undefined ? undefined : openKeptMinutes(directory, state.isNew)
   const haltable = directory === undefined && rate !== 'max' ? markets : undefined
   return { markets: [...markets, createHaltedMarket(HALTED, clock)], clock, minutes, haltable }
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      const message = `port ${port} on ${host} must be free, was ${describeError(error)}`
-      reject(new GatewayError('port_taken', message, { cause: error }))
-    })
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port))
-  })
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
 }
