@@ -10,11 +10,13 @@ import { createDelivery } from '../ingest.ts'
 import { type Instrument, streamName } from '../market/instrument.ts'
 import type { MarketState } from '../market/market-state.ts'
 import type { Hole } from '../market/sequencer.ts'
+import { PolledRun } from '../streams/polled/polled-run.ts'
 import { FeedRun, type RunFeedPorts } from '../streams/run-feed.ts'
 import type { FeedStatus } from '../supervise.ts'
 import type { Database, Gap } from '../tiers/database/database.ts'
 import type { MemoryStream, MemoryTier } from '../tiers/memory/memory.ts'
 import type { DatabaseWriter } from '../tiers/writer/writer.ts'
+import { polledPorts } from './polled-ports.ts'
 
 export interface FeedSideParts {
   readonly memory: MemoryTier
@@ -75,7 +77,11 @@ export function startFeeds(feeds: readonly Feed[], parts: FeedSideParts): Runnin
     const { name } = feed
     const counts = new FeedCounts(name, log, now)
     tallies.set(name, counts)
-    return { name, run: new FeedRun(feed, feedPorts(parts, counts), stop.signal) }
+    const run =
+      feed.ids === 'contiguous'
+        ? new FeedRun(feed, feedPorts(parts, counts), stop.signal)
+        : new PolledRun(feed, polledPorts(parts, counts), stop.signal)
+    return { name, run }
   })
   for (const { name, run } of runs) {
     void run.warm.then(() => waitingFor.delete(name))

@@ -14,6 +14,8 @@ export class MemoryDatabase implements Database {
   readonly gapRows: Gap[] = []
   /** As they were covered: those that meet stay apart. */
   readonly covered = new Map<Timeframe, readonly TimeRange[]>()
+  /** Ticks that it will not have, whatever happens. */
+  refuses: (update: Update) => boolean = () => false
   #instruments: readonly Instrument[] = []
 
   async register(instruments: readonly Instrument[]) {
@@ -24,10 +26,12 @@ export class MemoryDatabase implements Database {
     return this.#instruments
   }
 
-  async write({ ticks, candles, gaps }: Batch) {
+  async write({ ticks, candles, gaps, onRefused }: Batch) {
     for (const { update } of ticks) {
       const isNewest = update.id > (this.ticks.at(-1)?.id ?? -1)
-      if (!isNewest && this.ticks.some(({ id }) => id === update.id)) continue
+      const there = isNewest ? undefined : this.ticks.find(({ id }) => id === update.id)
+      if (this.refuses(update) || (there !== undefined && !isSame(there, update))) onRefused?.(update)
+      if (this.refuses(update) || there !== undefined) continue
       this.ticks.push(update)
       if (!isNewest) this.ticks.sort((a, b) => a.id - b.id)
     }
@@ -88,6 +92,10 @@ export class MemoryDatabase implements Database {
   }
 
   async close() {}
+}
+
+function isSame(a: Update, b: Update): boolean {
+  return a.time === b.time && a.price === b.price && a.size === b.size && a.side === b.side && a.trades === b.trades
 }
 
 /** By (revision, final, lastId, trades), as the real ones compare. */

@@ -1,0 +1,55 @@
+import type { Tally } from '../base/tally.ts'
+import { createDelivery } from '../ingest.ts'
+import { streamName } from '../market/instrument.ts'
+import type { PolledRunPorts } from '../streams/polled/polled-run.ts'
+import type { FeedSideParts } from './feed-side.ts'
+
+/** What is counted of a feed. */
+export interface PolledCounts {
+  ticks: number
+  readonly skipped: Tally
+  readonly doubles: Tally
+}
+
+/** Where everything a polled feed brings goes: its ticks are stored already when they come here. */
+export function polledPorts(
+  { memory, database, waiting, writer, hub, onTick, log, now }: FeedSideParts,
+  counts: PolledCounts,
+): PolledRunPorts {
+  const { skipped, doubles } = counts
+  const deliver = createDelivery({
+    remember(update) {
+      memory.stream(update.symbol)?.append(update)
+      counts.ticks += 1
+    },
+    publish: (update) => hub.publish(update),
+    store({ symbol, id }) {
+      const stream = memory.stream(symbol)
+      if (stream === undefined) return
+      stream.durable(id)
+      onTick(stream)
+    },
+  })
+  return {
+    ...{ memory, database, waiting, deliver, log, now },
+    onLate(instrument, update) {
+      const { symbol, id, time } = update
+      const stream = memory.stream(symbol)
+      log.debug({ stream: streamName(instrument), id }, 'late tick')
+      counts.ticks += 1
+      if (stream === undefined) return
+      stream.history.foldLate(update)
+      stream.cutTail(id)
+      hub.revise(symbol, time)
+    },
+    storeCandle: (row) => writer.candle(row),
+    onRevised: (symbol, time) => hub.revise(symbol, time),
+    onState(symbol, state) {
+      const stream = memory.stream(symbol)
+      if (stream?.sayMarket(state, now())) onTick(stream)
+    },
+    onStatus: (status) => log.debug({ ...status }, 'feed status'),
+    onDouble: ({ symbol, id }) => doubles.count(`${symbol} ${id}`),
+    onSkipped: ({ message }) => skipped.count(message),
+  }
+}
