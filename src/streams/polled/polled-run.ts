@@ -88,6 +88,8 @@ export class PolledRun {
         hasBegun: ({ cursor }) => cursor !== null,
         // What waits was placed above all that is stored; of ids that are given it may be late, and is only a part.
         mayGoOn: (left) => ids === 'rising' && left !== undefined,
+        // Ids that rise in steps have no holes that could be told.
+        storeGap: () => {},
         onRecalled: (_, { candles }) => candles.forEach(ports.storeCandle),
       },
       signal,
