@@ -1,3 +1,4 @@
+import { GatewayError } from '../src/base/errors.ts'
 import type { Feed } from '../src/feed.ts'
 import type { SymbolMapping } from '../src/market/instrument.ts'
 import { createBinanceFeed } from './binance.ts'
@@ -25,10 +26,14 @@ export interface Off {
   readonly off: string
 }
 
+/** The environment's variables, for a feed that has some of its own. */
+export type FeedEnv = Readonly<Record<string, string | undefined>>
+
 /** One source: how its feed is made. */
 export interface FeedDefinition {
   readonly name: string
-  create(config: FeedConfig): Feed | Off
+  /** @throws GatewayError config_invalid for a variable of its own that it cannot read */
+  create(config: FeedConfig, env: FeedEnv): Feed | Off
 }
 
 /** Every source the gateway knows. A new one is a file beside this one, its test and a line here. */
@@ -42,14 +47,36 @@ export const FEEDS: readonly FeedDefinition[] = [
   },
 ]
 
-/** The feeds that are run, and why the others are not. */
-export function createFeeds(config: FeedConfig): {
+export interface CreatedFeeds {
   readonly feeds: readonly Feed[]
   readonly off: readonly { readonly feed: string; readonly reason: string }[]
-} {
-  const made = FEEDS.map(({ name, create }) => ({ name, feed: create(config) }))
+}
+
+/**
+ * The feeds that are run, and why the others are not.
+ * @throws GatewayError config_invalid when two of them use one symbol, or one cannot read its own variables
+ */
+export function createFeeds(config: FeedConfig, env: FeedEnv = {}, definitions = FEEDS): CreatedFeeds {
+  const made = definitions.map(({ name, create }) => ({ name, feed: create(config, env) }))
+  const feeds = made.flatMap(({ feed }) => ('off' in feed ? [] : feed))
+  refuseClashes(feeds)
   return {
-    feeds: made.flatMap(({ feed }) => ('off' in feed ? [] : feed)),
+    feeds,
     off: made.flatMap(({ name, feed }) => ('off' in feed ? { feed: name, reason: feed.off } : [])),
+  }
+}
+
+/** The lists of the configuration are compared where they are read; a feed's own variables are known here. */
+function refuseClashes(feeds: readonly Feed[]): void {
+  const users = new Map<string, string>()
+  for (const { name, symbols } of feeds) {
+    for (const { symbol } of symbols) {
+      const user = users.get(symbol)
+      if (user !== undefined) {
+        const rule = `a symbol must belong to one feed, was ${symbol} of ${user} and of ${name}`
+        throw new GatewayError('config_invalid', `${rule}: give one of them an alias, such as ${symbol}_2=${symbol}`)
+      }
+      users.set(symbol, name)
+    }
   }
 }

@@ -25,7 +25,7 @@ export function serve(env: Env): Promise<number> {
     const log = createLog(config.logLevel)
     const unused = variablesForLater(env)
     if (unused.length > 0) log.warn({ variables: unused }, 'set, but not acted on by this version')
-    const gateway = await start(config, log, stop, ({ url, memory, ready }) => {
+    const gateway = await start(config, env, log, stop, ({ url, memory, ready }) => {
       const symbols = config.cryptoSymbols.map(({ symbol }) => symbol)
       log.info({ url, version: VERSION, symbols }, 'listening')
       if (symbols.length === 0) log.warn({ variable: 'CRYPTO_SYMBOLS' }, 'no symbol is configured')
@@ -41,8 +41,9 @@ export function serve(env: Env): Promise<number> {
 export function demo(options: DemoOptions, env: Env): Promise<number> {
   const stop = stopSignal()
   return reporting(async () => {
+    // No feed of its own variables: the demo asks nobody but its simulators.
     const running = await startDemo(options, env, (config, onServing) =>
-      start(config, createLog(config.logLevel), stop, onServing),
+      start(config, {}, createLog(config.logLevel), stop, onServing),
     )
     await aborted(stop)
     await running.close()
@@ -76,13 +77,14 @@ export function startTask(
 ): AsyncIterable<TaskEvent> {
   return startTaskWith(
     request,
-    { url, config: () => loadConfig(env), feeds: (config) => createFeeds(config).feeds },
+    { url, config: () => loadConfig(env), feeds: (config) => createFeeds(config, env).feeds },
     signal,
   )
 }
 
 function start(
   config: Config,
+  env: Env,
   log: Log,
   stop: AbortSignal,
   onServing: (gateway: ServingGateway) => void,
@@ -94,7 +96,7 @@ function start(
       'API_KEYS and API_KEYS_FILE must be unset: this version checks no keys yet',
     )
   }
-  const { feeds, off } = createFeeds(config)
+  const { feeds, off } = createFeeds(config, env)
   return startGateway({ config, feeds, off, dashboardDirectory: DASHBOARD, log, stop, onServing })
 }
 

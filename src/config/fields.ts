@@ -1,5 +1,6 @@
 // Readers of one variable's text. Each error is a rule in plain words that follows the variable's name.
 import { z } from 'zod'
+import { splitList } from '../market/symbol-list.ts'
 
 export const text = z.string()
 
@@ -29,14 +30,6 @@ export function bytes(least: number) {
     .regex(/^\d{1,16} ?([kmgt]ib)?$/i, rule)
     .transform((size) => Number.parseInt(size, 10) * (BYTES_BY_UNIT.get(size.replace(/[\d ]/g, '').toLowerCase()) ?? 1))
     .refine((value) => value >= least && Number.isSafeInteger(value), rule)
-}
-
-/** Splits at commas; empty entries do not count, so an empty text is an empty list. */
-export function splitList(list: string): readonly string[] {
-  return list
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== '')
 }
 
 /** A comma-separated list whose entries match `pattern`. */

@@ -1,7 +1,6 @@
 import type { SymbolMapping } from '../market/instrument.ts'
-import { splitList, text } from './fields.ts'
-
-const SYMBOL = /^[A-Z0-9._^=-]{1,32}$/
+import { isSymbol, readMapping, SYMBOL_LIST_RULE, splitList } from '../market/symbol-list.ts'
+import { text } from './fields.ts'
 
 /** What a crypto symbol means where nothing else is said: its pair with USDT, `BTC` is Binance's `BTCUSDT`. */
 export function binanceSymbol(symbol: string): string {
@@ -13,27 +12,20 @@ export function sameSymbol(symbol: string): string {
   return symbol
 }
 
-/** Reads `BTC` or, mapped by hand, `BTC=BTCUSDC`: the first `=` divides, since Yahoo has symbols such as `EURUSD=X`. */
-function readMapping(entry: string, toSourceSymbol: (symbol: string) => string): SymbolMapping {
-  const [name = '', ...rest] = entry.toUpperCase().split('=')
-  const symbol = name.trim()
-  return { symbol, sourceSymbol: rest.length > 0 ? rest.join('=').trim() : toSourceSymbol(symbol) }
-}
-
 /** A comma-separated list of symbols; `toSourceSymbol` names those that are not mapped by hand. */
 export function symbolList(toSourceSymbol: (symbol: string) => string) {
   return text
     .transform((list): readonly SymbolMapping[] => splitList(list).map((entry) => readMapping(entry, toSourceSymbol)))
     .refine(
-      (mappings) => mappings.every((mapping) => SYMBOL.test(mapping.symbol) && SYMBOL.test(mapping.sourceSymbol)),
-      'must be a comma-separated list of SYMBOL or SYMBOL=SOURCE_SYMBOL, each of 1 to 32 of A-Z 0-9 . _ ^ = -',
+      (mappings) => mappings.every(({ symbol, sourceSymbol }) => isSymbol(symbol) && isSymbol(sourceSymbol)),
+      SYMBOL_LIST_RULE,
     )
 }
 
 export const plainSymbols = text
   .transform((list) => splitList(list.toUpperCase()))
   .refine(
-    (symbols) => symbols.every((symbol) => SYMBOL.test(symbol)),
+    (symbols) => symbols.every(isSymbol),
     'must be a comma-separated list of symbols, each of 1 to 32 of A-Z 0-9 . _ ^ = -',
   )
 
