@@ -26,6 +26,8 @@ export class CandleClient {
     this.#connection = new LastingConnection(url, {
       open: (send) => this.#ask(send),
       message: (message) => this.#take(message),
+      // What a gateway showed that is gone says nothing of the next one.
+      closed: () => this.#forget(),
     })
   }
 
@@ -40,11 +42,15 @@ export class CandleClient {
 
   #ask(send: (message: object) => void): void {
     this.#report.say(`${this.#name} asks`)
-    this.#pictures.clear()
-    this.#newest.clear()
+    this.#forget()
     for (const timeframe of WATCHED) {
       send({ op: 'subscribe', channel: 'candles', symbols: this.#symbols, timeframe, history: 500, interval: 0 })
     }
+  }
+
+  #forget(): void {
+    this.#pictures.clear()
+    this.#newest.clear()
   }
 
   #take(message: ServerMessage): void {

@@ -5,6 +5,8 @@ export interface ConnectionHandlers {
   /** The connection is open: ask. */
   open(send: (message: object) => void): void
   message(message: ServerMessage): void
+  /** It is gone; another one comes. */
+  closed?(): void
 }
 
 const BACK_AFTER_MS = 30
@@ -41,6 +43,7 @@ export class LastingConnection {
     this.#socket?.removeAllListeners().on('error', () => {})
     this.#socket?.terminate()
     this.#socket = undefined
+    this.#handlers.closed?.()
   }
 
   #connect(): void {

@@ -10,7 +10,7 @@ import { spoolDirectory } from '../../src/tiers/database/database-tier.ts'
 import type { Life } from './life.ts'
 import { openRelay, type Relay } from './relay.ts'
 import type { Report } from './report.ts'
-import { losesUnseen, type Schedule } from './schedule.ts'
+import { fillsInTime, losesUnseen, type Schedule } from './schedule.ts'
 import { storeTheRest } from './store-the-rest.ts'
 
 /** Silence is noticed within a schedule, and a question is given up within it. */
@@ -19,11 +19,9 @@ const TIMEOUTS: Partial<BinanceTimeouts> = {
   ...{ rotateSpreadMs: 100, overlapMs: 150, replace: { firstMs: 20, maxMs: 200 } },
 }
 
-/**
- * A hole that no later trade shows is asked for within a schedule too. Else it is as anywhere: a stream whose question
- * after a connect was answered is not asked for again before the run is judged; one whose was not is, within seconds.
- */
+/** A hole that no later trade shows is asked for within a schedule too. */
 const QUIET_MS = 400
+const NEVER_MS = 3_600_000
 
 /** One gateway from its start to its end, with wires of its own to the database. */
 interface Incarnation {
@@ -183,7 +181,7 @@ export class GatewayLife implements Life {
       dashboardDirectory: '',
       log: report.log(name),
       stop: stop.signal,
-      ...(losesUnseen(schedule) ? { quietMs: QUIET_MS } : {}),
+      ...quietOf(schedule),
       onServing({ url }) {
         if (!stop.signal.aborted) clients.aim(Number(new URL(url).port))
       },
@@ -197,6 +195,15 @@ export class GatewayLife implements Life {
   #databasePort(): number {
     return Number(new URL(this.#place.databaseUrl).port || 5_432)
   }
+}
+
+/**
+ * Where a question after a connect may find no answer in time, and nothing happens afterwards, it is as anywhere: the
+ * stream is asked for again within seconds, but one that was answered is not before the run is judged.
+ */
+function quietOf(schedule: Schedule): { readonly quietMs?: number } {
+  if (losesUnseen(schedule)) return { quietMs: QUIET_MS }
+  return schedule.endsInSilence && !fillsInTime(schedule) ? {} : { quietMs: NEVER_MS }
 }
 
 async function end(incarnation: Incarnation): Promise<void> {

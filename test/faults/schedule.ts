@@ -151,7 +151,7 @@ function createDraw(seed: number): Draw {
 
 /**
  * Frames get lost on a connection that lives on: in silence only a question shows it, now and then. Else a question
- * after every connect is enough, once it is answered.
+ * after every connect is enough, if it is answered.
  */
 export function losesUnseen({ faults }: Schedule): boolean {
   return faults.some(

@@ -75,7 +75,9 @@ function judgeTicks(stage: Stage, symbol: string, ticks: readonly StoredTick[], 
   const { ledgers, report } = stage
   const market = marketOf(stage, symbol)
   const own = ledgers.filter((each) => each.symbol === symbol)
-  let next = Math.min(...own.map(({ begin }) => begin ?? end)) + 1
+  // Of what a gateway sent that was killed before it had stored anything nobody knows; who had all of it just goes on.
+  const anew = Math.min(...own.map(({ begunAnewAt = Number.POSITIVE_INFINITY }) => begunAnewAt))
+  let next = Math.max(Math.min(...own.map(({ begin }) => begin ?? end)) + 1, Number.isFinite(anew) ? anew : 0)
   const [first] = ticks
   for (const { begunAnewAt } of own) {
     // A start on an empty store begins where it can; one that is killed before it has stored anything leaves no mark,
@@ -110,7 +112,10 @@ async function judgeCandles(stage: Stage, symbol: string, end: number): Promise<
   }
 }
 
-/** What a chart shows is what the exchange shows. A change may still be on its way. */
+/**
+ * What a chart shows is what the exchange shows. A gateway may still be starting, or asking a source that is slow on a
+ * busy machine.
+ */
 async function judgeCharts(stage: Stage, ends: ReadonlyMap<string, number>): Promise<void> {
   const { simulator, candles, report } = stage
   for (const failure of candles.failures) report.fail(failure)
@@ -119,7 +124,7 @@ async function judgeCharts(stage: Stage, ends: ReadonlyMap<string, number>): Pro
       const truth = await klinesUntil(simulator, symbol, timeframe, marketOf(stage, symbol).steps(end).time)
       const shown = new Map([...truth].slice(-PICTURED).map(([time, row]) => [time, row.slice(0, 5)]))
       const wrong = () => findWrong(shown, candles.picture(symbol, timeframe))
-      if (!(await report.until(() => wrong() === undefined, 5_000))) {
+      if (!(await report.until(() => wrong() === undefined, SETTLES_WITHIN_MS))) {
         report.fail(`the chart's ${symbol} ${timeframe} candle of ${wrong()}`)
       }
     }
