@@ -130,9 +130,17 @@ async function start(options: GatewayOptions, onClose: OnClose): Promise<Serving
   })
   onClose(async () => statuses.close())
   const hub = startHub(config, source, () => statuses.rows(), log)
-  const prices = createPriceSide({ memory, database, feeds, cacheSide, watched: () => hub.watched() })
+  const prices = createPriceSide({
+    memory,
+    database,
+    feeds,
+    cacheSide,
+    watched: () => hub.watched(),
+    onStale: (symbol) => hub.requote(symbol),
+  })
   onClose(async () => prices.close())
   parts.prices = prices
+  memory.onAppeared((symbol) => hub.appeared(symbol))
   hub.attach(http.server, { ready: () => isWarm(parts) })
   const keeper = keepCandles({
     memory,

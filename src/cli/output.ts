@@ -15,7 +15,10 @@ const COLUMNS: Readonly<Record<Row['type'], readonly string[]>> = {
     ...['symbol', 'timeframe', 'time', 'open', 'high', 'low', 'close', 'volume', 'quoteVolume', 'buyVolume'],
     ...['trades', 'final', 'revision', 'cursor'],
   ],
-  price: ['symbol', 'id', 'price', 'time', 'skipped', 'stale'],
+  price: [
+    ...['symbol', 'id', 'price', 'time', 'skipped', 'stale', 'change24h', 'high24h', 'low24h', 'volume24h'],
+    ...['market', 'delay'],
+  ],
 }
 
 /** The lines of a row; a CSV begins with the names of its columns. */

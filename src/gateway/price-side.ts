@@ -1,11 +1,12 @@
 import type { Feed } from '../feed.ts'
 import type { PriceAnswer, PriceSource } from '../http/price.ts'
 import type { Instrument } from '../market/instrument.ts'
+import { priceRowOf, quoteOf } from '../market/quote.ts'
 import type { PriceValue } from '../tiers/cache/values.ts'
 import type { Database } from '../tiers/database/database.ts'
 import type { MemoryStream, MemoryTier } from '../tiers/memory/memory.ts'
 import { HistoryPublisher, type WatchedCandles } from '../tiers/publish/history-publisher.ts'
-import { PricePublisher, priceOf } from '../tiers/publish/price-publisher.ts'
+import { PricePublisher } from '../tiers/publish/price-publisher.ts'
 import type { CacheSide } from './cache-side.ts'
 
 export interface PriceSideParts {
@@ -15,6 +16,8 @@ export interface PriceSideParts {
   readonly cacheSide: Pick<CacheSide, 'cache' | 'keys' | 'redis' | 'clock'>
   /** What clients are subscribed to now. */
   readonly watched: () => Iterable<WatchedCandles>
+  /** The price of a symbol is stale, or no more. */
+  readonly onStale: (symbol: string) => void
 }
 
 /** The newest prices: what clients are answered, and what the cache is told. */
@@ -31,16 +34,16 @@ const LIST_EVERY_MS = 5_000
  * A price comes from memory; where no stream of the instrument is there (its source has not answered, or it is known but
  * not configured any more) from Redis, then from the database. Memory's is never older than theirs.
  */
-export function createPriceSide({ memory, database, feeds, cacheSide, watched }: PriceSideParts): PriceSide {
+export function createPriceSide({ memory, database, feeds, cacheSide, watched, onStale }: PriceSideParts): PriceSide {
   const { cache, keys, redis, clock } = cacheSide
-  const publisher = new PricePublisher({ memory, cache, keys, clock })
+  const publisher = new PricePublisher({ memory, cache, keys, onStale, clock })
   // Memory has them: they are for others.
   const histories =
     redis.status.state === 'off' ? undefined : new HistoryPublisher({ memory, cache, keys, watched, clock })
 
   const inMemory = (symbol: string): PriceAnswer | undefined => {
     const stream = memory.stream(symbol)
-    const value = stream && priceOf(stream)
+    const value = stream && quoteOf(stream, clock.now())
     return value && { value, tier: 'memory', ageMs: 0 }
   }
   /** One that its source may still bring: not one that it has refused. */
@@ -68,9 +71,8 @@ export function createPriceSide({ memory, database, feeds, cacheSide, watched }:
     await database.register([instrument])
     const [newest] = await database.ticksBefore(instrument, undefined, 1)
     if (newest === undefined) return undefined
-    const { id, price, time } = newest
     // Nobody has confirmed it since it was stored.
-    return { symbol, id, price: price ?? null, time, stale: true }
+    return priceRowOf({ instrument, latest: newest, stale: true })
   }
 
   async function price(symbol: string): Promise<PriceAnswer | undefined> {

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { GatewayError, isGatewayError } from '../base/errors.ts'
-import type { PriceRow } from '../market/price.ts'
+import type { PriceQuote } from '../market/quote.ts'
 import { readQuery } from './ticks.ts'
 
 /** A price and where it was found. */
 export interface PriceAnswer {
   /** Undefined: there is none yet. */
-  readonly value: PriceRow | undefined
+  readonly value: PriceQuote | undefined
   readonly tier: 'memory' | 'redis' | 'database'
   /** Since it was put there. */
   readonly ageMs: number
@@ -30,7 +30,12 @@ const ROW = {
     price: { type: ['number', 'null'] },
     time: { type: 'integer' },
     stale: { type: 'boolean' },
+    change24h: { type: 'number' },
+    high24h: { type: 'number' },
+    low24h: { type: 'number' },
+    volume24h: { type: 'number' },
     market: { type: 'string' },
+    delay: { type: 'number' },
     period: { type: 'string' },
     vintage: { type: 'string' },
   },

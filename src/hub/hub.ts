@@ -21,6 +21,7 @@ import { Replays } from './replay/replays.ts'
 import { Session } from './session.ts'
 import type { HubSource } from './source.ts'
 import { StatusChannel } from './status-channel.ts'
+import { grantNew } from './subscribe.ts'
 import { TickPages } from './ticks/tick-pages.ts'
 import { Topics, type WatchedCandles } from './topics.ts'
 import { openDoor } from './upgrade.ts'
@@ -66,6 +67,8 @@ export interface Hub {
   revise(symbol: string, time: number): void
   /** A hole in the stream, or what became of it: memory knows it already. Ids are inclusive. */
   gap(gap: GapNews): void
+  /** There is a stream of this symbol now, where there was none. */
+  appeared(symbol: string): void
   /** What is told beside the price of a symbol has changed, without a tick: it is sent as by `publish`. */
   requote(symbol: string): void
   /** A feed or a tier is in another state, or has another reason for it. */
@@ -104,7 +107,7 @@ class ClientHub implements Hub {
     const { maxCandleHistory: maxDepth, sharedCandleBytes: maxBytes } = limits
     this.#context = {
       source,
-      topics: new Topics(source, this.#cadence),
+      topics: new Topics(source, this.#cadence, now),
       statuses: new StatusChannel(options.statuses ?? (() => [])),
       flusher,
       pages: new TickPages({ pageTicks: limits.partTicks, maxTicks: limits.sharedTicks }),
@@ -139,6 +142,10 @@ class ClientHub implements Hub {
 
   gap(gap: GapNews): void {
     this.#context.topics.gap(gapMessage(gap))
+  }
+
+  appeared(symbol: string): void {
+    for (const session of this.#sessions.keys()) grantNew(session, symbol)
   }
 
   requote(symbol: string): void {

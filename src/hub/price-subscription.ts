@@ -1,3 +1,4 @@
+import { quoteOf } from '../market/quote.ts'
 import type { Cursor } from '../market/tick.ts'
 import { encode } from '../wire/encode.ts'
 import { encodeFrame, type Frame } from '../wire/frame.ts'
@@ -12,6 +13,8 @@ export interface PriceSubscriptionParts {
   readonly source: HubSource
   readonly topics: Topics
   readonly outlet: Outlet
+  /** Unix ms. */
+  readonly now: () => number
 }
 
 /** The latest price of a symbol: at once, then at most one per interval. */
@@ -32,14 +35,14 @@ export class PriceSubscription implements Subscription {
   }
 
   start(): void {
-    const { source, topics, outlet } = this.#parts
+    const { source, topics, outlet, now } = this.#parts
     const { count, version } = topics.joinPrices(this)
     this.#countThen = count
     this.#versionThen = version
     const view = source.stream(this.symbol)
     if (!view?.latest) return
     this.#lastId = view.latest.id
-    outlet.send(encodePrice(view, 0))
+    outlet.send(encodePrice(view, 0, now()))
   }
 
   stop(): void {
@@ -66,14 +69,16 @@ export class PriceGroup {
   readonly #interval: number
   readonly #cadence: Cadence
   readonly #view: () => StreamView | undefined
+  readonly #now: () => number
   #count = 0
   #version = 0
   #isMarked = false
 
-  constructor(interval: number, cadence: Cadence, view: () => StreamView | undefined) {
+  constructor(interval: number, cadence: Cadence, view: () => StreamView | undefined, now: () => number) {
     this.#interval = interval
     this.#cadence = cadence
     this.#view = view
+    this.#now = now
   }
 
   /** Ticks seen since the group exists. */
@@ -109,7 +114,7 @@ export class PriceGroup {
     // Only a client that joined since the last drain has skipped another number than the rest.
     const frames = new Map<number, Frame>()
     const frameFor = (skipped: number): Frame => {
-      const frame = frames.get(skipped) ?? encodePrice(view, skipped)
+      const frame = frames.get(skipped) ?? encodePrice(view, skipped, this.#now())
       frames.set(skipped, frame)
       return frame
     }
@@ -117,9 +122,7 @@ export class PriceGroup {
   }
 }
 
-function encodePrice({ instrument, latest, stale }: StreamView, skipped: number): Frame {
-  const { id, price, time } = latest!
-  return encodeFrame(
-    encode({ type: 'price', symbol: instrument.symbol, id, price: price ?? null, time, skipped, stale }),
-  )
+/** Of a stream that has had a tick. */
+function encodePrice(view: StreamView, skipped: number, now: number): Frame {
+  return encodeFrame(encode({ type: 'price', ...quoteOf(view, now)!, skipped }))
 }

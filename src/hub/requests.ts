@@ -39,6 +39,7 @@ function unsubscribe(session: Session, message: ClientMessage<'unsubscribe'>): v
       it.channel === channel && it.timeframe === timeframe && (symbols.includes('*') || symbols.includes(it.symbol)),
   )
   for (const subscription of matching) session.drop(subscription)
+  if (channel === 'prices' && symbols.includes('*')) session.pricesOfAll = undefined
   const named = matching.map(({ symbol }) => symbol).filter((symbol) => symbol !== '*')
   for (const symbol of symbols) {
     if (symbol === '*' || session.context.source.stream(symbol)) continue

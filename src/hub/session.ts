@@ -18,6 +18,8 @@ import { type Subscription, subscriptionKey } from './subscription.ts'
 export class Session {
   readonly connection: Connection
   readonly context: HubContext
+  /** The interval at which the prices of all symbols are wanted, of those that appear later too; undefined: they are not. */
+  pricesOfAll: number | undefined
   readonly #subscriptions = new Map<string, Subscription>()
   readonly #ended = new AbortController()
   readonly #rate: TokenBucket

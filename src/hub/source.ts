@@ -1,10 +1,11 @@
 import type { Candle } from '../market/candle.ts'
 import type { Instrument } from '../market/instrument.ts'
+import type { QuotedStream } from '../market/quote.ts'
 import type { Cursor, Update } from '../market/tick.ts'
 import type { Timeframe } from '../market/timeframe.ts'
 
 /** One instrument's stream as memory has it now: every call is synchronous and as of the same `cursor`. */
-export interface StreamView {
+export interface StreamView extends Pick<QuotedStream, 'market' | 'clock'> {
   readonly instrument: Instrument
   /** The id of the newest tick; null before the first. */
   readonly cursor: Cursor | null

@@ -81,6 +81,9 @@ function grant(session: Session, message: Subscribe, symbols: readonly string[],
   // Every symbol that was named has had its error then; `*` of an empty gateway is granted as what it is, nothing.
   if (granted.length === 0 && !message.symbols?.includes('*')) return
   if (isAllOfNothing(message.symbols ?? [], session.context.source)) return
+  if (message.channel === 'prices' && message.symbols?.includes('*')) {
+    session.pricesOfAll = message.interval ?? DEFAULT_INTERVAL_MS
+  }
 
   session.send({
     type: 'subscribed',
@@ -91,6 +94,15 @@ function grant(session: Session, message: Subscribe, symbols: readonly string[],
     ...plan.fields(granted),
   })
   void startAll(session, granted)
+}
+
+/** A symbol has appeared: who asked for the prices of all gets those of it too, and is told so first. */
+export function grantNew(session: Session, symbol: string): void {
+  const interval = session.pricesOfAll
+  const isGranted = session.subscriptions.has(subscriptionKey({ channel: 'prices', symbol }))
+  if (interval === undefined || isGranted) return
+  const message: Subscribe = { op: 'subscribe', channel: 'prices', symbols: [symbol], interval }
+  grant(session, message, [symbol], planPrices(session, message))
 }
 
 /** It is of no symbol: its answer names none. */
@@ -185,9 +197,9 @@ function planTicks(session: Session, message: Subscribe, resumes: Resumes = new 
 }
 
 function planPrices(session: Session, message: Subscribe): Plan {
-  const { source, topics } = session.context
+  const { source, topics, now } = session.context
   const interval = grantInterval(message.interval ?? DEFAULT_INTERVAL_MS)
-  const shared = { interval, source, topics, outlet: session.connection }
+  const shared = { interval, source, topics, now, outlet: session.connection }
   return { fields: () => ({ interval }), make: (symbol) => new PriceSubscription({ symbol, ...shared }) }
 }
 

@@ -34,11 +34,14 @@ export interface WatchedCandles {
 export class Topics {
   readonly #source: HubSource
   readonly #cadence: Cadence
+  readonly #now: () => number
   readonly #topics = new Map<string, Topic>()
   readonly intervals: IntervalEnds
 
-  constructor(source: HubSource, cadence: Cadence) {
+  /** @param now Unix ms */
+  constructor(source: HubSource, cadence: Cadence, now: () => number = Date.now) {
     this.#source = source
+    this.#now = now
     this.intervals = new IntervalEnds(source)
     this.#cadence = cadence
   }
@@ -135,7 +138,8 @@ export class Topics {
   joinPrices(member: PriceSubscription): PriceGroup {
     const { symbol, interval } = member
     const { prices } = this.#open(symbol)
-    const group = prices.get(interval) ?? new PriceGroup(interval, this.#cadence, () => this.#source.stream(symbol))
+    const view = () => this.#source.stream(symbol)
+    const group = prices.get(interval) ?? new PriceGroup(interval, this.#cadence, view, this.#now)
     prices.set(interval, group)
     group.members.add(member)
     return group

@@ -8,8 +8,9 @@ export interface PriceRow {
   readonly time: number
   /** Its source has not confirmed it within the life of its key. */
   readonly stale: boolean
-  readonly market?: string
+  /** `PRE`, `REGULAR`, `POST`, `CLOSED`, or what else the source calls it. */
+  readonly market?: string | undefined
   /** Of macro values, with `vintage`: YYYY-MM-DD. */
-  readonly period?: string
-  readonly vintage?: string
+  readonly period?: string | undefined
+  readonly vintage?: string | undefined
 }

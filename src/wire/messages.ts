@@ -1,5 +1,6 @@
 import type { ServiceState } from '../base/service-state.ts'
 import type { OhlcvRow } from '../market/candle.ts'
+import type { PriceQuote } from '../market/quote.ts'
 import type { Cursor, Side } from '../market/tick.ts'
 import type { Timeframe } from '../market/timeframe.ts'
 
@@ -132,15 +133,9 @@ export interface ServerMessages {
   }
   /** Every subscribed symbol's candle of the bucket that starts at `time` is final, or it has none. */
   readonly interval_end: { readonly timeframe: Timeframe; readonly time: number }
-  readonly price: {
-    readonly symbol: string
-    readonly id: Cursor
-    /** Null: an observation without a value. */
-    readonly price: number | null
-    readonly time: number
+  readonly price: PriceQuote & {
     /** Ticks that came and went since the last `price` of this symbol on this socket. */
     readonly skipped: number
-    readonly stale: boolean
   }
   readonly status: StatusRow
   readonly gap: {

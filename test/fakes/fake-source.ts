@@ -1,6 +1,7 @@
 import type { HubSource, StreamGap, StreamView } from '../../src/hub/source.ts'
 import type { Candle } from '../../src/market/candle.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
+import type { MarketState } from '../../src/market/market-state.ts'
 import type { Cursor, Update } from '../../src/market/tick.ts'
 import { bucketStart, type Timeframe } from '../../src/market/timeframe.ts'
 import { KnownGaps } from '../../src/tiers/memory/known-gaps.ts'
@@ -17,10 +18,15 @@ export class FakeSource implements HubSource {
   reads = 0
   #holding = false
   #arrived: (() => void) | undefined
-  readonly #streams: ReadonlyMap<string, FakeStream>
+  readonly #streams: Map<string, FakeStream>
 
   constructor(...symbols: readonly string[]) {
     this.#streams = new Map(symbols.map((symbol) => [symbol, new FakeStream(symbol)]))
+  }
+
+  /** One more symbol. */
+  add(symbol: string): void {
+    this.#streams.set(symbol, new FakeStream(symbol))
   }
 
   of(symbol: string): FakeStream {
@@ -108,6 +114,9 @@ export class FakeStream implements StreamView {
   refills = 0
   live = true
   stale = false
+  market: MarketState | undefined
+  /** The source's time stands at its newest tick. */
+  readonly clock = { now: () => this.latest?.time }
   get whole(): boolean {
     return this.live
   }

@@ -87,7 +87,7 @@ describeWithProgram('prices and watched candles in Redis', redisBinary(process.e
     const feed = { assetClass: 'crypto', symbols: [{ symbol: 'BTC', sourceSymbol: 'BTCUSDT' }] }
     const feeds = [feed as unknown as Feed]
     memory.await('BTC')
-    side = createPriceSide({ memory, database, feeds, cacheSide, watched: () => watched })
+    side = createPriceSide({ memory, database, feeds, cacheSide, watched: () => watched, onStale: () => undefined })
   }
 
   function trade(id: number, price: number): void {

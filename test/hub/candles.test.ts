@@ -98,29 +98,3 @@ describe('channel candles', () => {
     expect(frames.map((frame) => (frame.type === 'candle' ? frame.timeframe : frame.type)).sort()).toEqual(['1W', '1s'])
   })
 })
-
-describe('channel prices', () => {
-  it('sends the latest at once, then at most one per interval with the number of ticks skipped', async () => {
-    server.publish('BTC', 2, { price: 3 })
-    const client = await server.connect('?symbols=*&channel=prices&interval=50')
-    expect(await client.next()).toMatchObject({ type: 'subscribed', symbols: ['BTC', 'ETH'], interval: 50 })
-    const price = { type: 'price', symbol: 'BTC', time: FIRST + 1000, stale: false }
-    expect(await client.next()).toEqual({ ...price, id: 101, price: 3, skipped: 0 })
-    server.publish('BTC', 5, { price: 4 })
-    expect(await client.next()).toMatchObject({ symbol: 'BTC', id: 106, price: 4, skipped: 4 })
-    expect(await client.drain()).toEqual([])
-    server.publish('ETH')
-    expect(await client.next()).toMatchObject({ symbol: 'ETH', id: 100, skipped: 0 })
-  })
-
-  it('counts for each client what that client skipped', async () => {
-    const early = await server.connect('?symbols=BTC&channel=prices&interval=500')
-    await early.nextOfType('subscribed')
-    server.publish('BTC', 3)
-    const late = await server.connect('?symbols=BTC&channel=prices&interval=500')
-    expect(await late.nextOfType('price')).toMatchObject({ id: 102, skipped: 0 })
-    server.publish('BTC', 2)
-    expect(await early.nextOfType('price')).toMatchObject({ id: 104, skipped: 4 })
-    expect(await late.nextOfType('price')).toMatchObject({ id: 104, skipped: 1 })
-  })
-})

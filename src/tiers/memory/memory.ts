@@ -183,6 +183,7 @@ export class MemoryTier {
   readonly #awaited = new Set<string>()
   readonly #clocks = new Map<string, FeedClock>()
   readonly #bounds: MemoryBounds
+  #onAppeared: (symbol: string) => void = () => {}
 
   constructor(bounds: MemoryBounds = MEMORY_BOUNDS) {
     this.#bounds = bounds
@@ -197,7 +198,15 @@ export class MemoryTier {
 
   /** Serves this stream under its symbol; another instrument's is replaced. */
   adopt(stream: MemoryStream): void {
-    this.#streams.set(stream.instrument.symbol, stream)
+    const { symbol } = stream.instrument
+    const isNew = !this.#streams.has(symbol)
+    this.#streams.set(symbol, stream)
+    if (isNew) this.#onAppeared(symbol)
+  }
+
+  /** Has `listener` told of every symbol that is served for the first time, from now on. */
+  onAppeared(listener: (symbol: string) => void): void {
+    this.#onAppeared = listener
   }
 
   /** Says that there will be a stream of this symbol, as soon as its source has answered. */

@@ -1,14 +1,16 @@
 import type { Clock } from '../../base/clock.ts'
+import { priceRowOf } from '../../market/quote.ts'
 import type { CacheKeys } from '../cache/cache-keys.ts'
 import type { CacheManager } from '../cache/cache-manager.ts'
 import { CacheTTL } from '../cache/cache-ttl.ts'
-import type { PriceValue } from '../cache/values.ts'
 import type { MemoryStream, MemoryTier } from '../memory/memory.ts'
 
 export interface PricePublisherOptions {
   readonly memory: Pick<MemoryTier, 'streams'>
   readonly cache: Pick<CacheManager, 'set'>
   readonly keys: CacheKeys
+  /** Told when the price of a symbol becomes stale, or is no more. */
+  readonly onStale?: (symbol: string) => void
   readonly clock: Clock
 }
 
@@ -52,7 +54,9 @@ export class PricePublisher {
       const lifeMs = CacheTTL.price[stream.instrument.assetClass] * 1_000
       const wasStale = stream.stale
       const confirmedAt = this.#confirmedAt.get(stream) ?? stream.latest?.received ?? now
-      this.#confirm(stream, now, stream.live ? Math.max(confirmedAt, stream.clock.heardAt ?? confirmedAt) : confirmedAt)
+      // A source that speaks of each instrument by itself confirms those that it has spoken of.
+      const heardAt = stream.marketAt ?? stream.clock.heardAt ?? confirmedAt
+      this.#confirm(stream, now, stream.live ? Math.max(confirmedAt, heardAt) : confirmedAt)
       const isDue = now - (this.#writtenAt.get(stream) ?? Number.NEGATIVE_INFINITY) >= lifeMs * RENEW_AFTER
       if (isDue || stream.stale !== wasStale) this.#write(stream)
     }
@@ -79,23 +83,20 @@ export class PricePublisher {
   }
 
   #confirm(stream: MemoryStream, now: number, confirmedAt: number): void {
+    const { assetClass, symbol } = stream.instrument
+    const isStale = now - confirmedAt >= CacheTTL.price[assetClass] * 1_000
     this.#confirmedAt.set(stream, confirmedAt)
-    stream.stale = now - confirmedAt >= CacheTTL.price[stream.instrument.assetClass] * 1_000
+    if (stream.stale === isStale) return
+    stream.stale = isStale
+    this.#options.onStale?.(symbol)
   }
 
   /** What was only read back is not told: another process may be further. */
   #write(stream: MemoryStream): void {
     const { cache, keys, clock } = this.#options
-    const value = priceOf(stream)
+    const value = priceRowOf(stream)
     if (value === undefined || !(stream.live || this.#writtenAt.has(stream) || this.#changed.has(stream))) return
     this.#writtenAt.set(stream, clock.now())
     cache.set(keys.price(stream.instrument), value)
   }
-}
-
-/** The newest price as it is kept; undefined before the first. */
-export function priceOf({ latest, instrument, stale }: MemoryStream): PriceValue | undefined {
-  if (latest === undefined) return undefined
-  const { id, price, time } = latest
-  return { symbol: instrument.symbol, id, price: price ?? null, time, stale }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Instrument } from '../../../src/market/instrument.ts'
 import type { CacheKey } from '../../../src/tiers/cache/cache-keys.ts'
 import { CacheKeys } from '../../../src/tiers/cache/cache-keys.ts'
 import { MemoryTier } from '../../../src/tiers/memory/memory.ts'
@@ -7,17 +8,19 @@ import { FakeClock } from '../../fakes/fake-clock.ts'
 import { instrument } from '../fixtures.ts'
 
 /** A memory with a live BTC, and all that the cache is told. */
-function start() {
+function start(of: Partial<Instrument> = {}) {
   const clock = new FakeClock()
   const memory = new MemoryTier()
-  const stream = memory.prepare(instrument('BTC'))
+  const stream = memory.prepare({ ...instrument('BTC'), ...of })
   memory.adopt(stream)
   stream.live = true
   const told: object[] = []
   const cache = {
     set: (key: CacheKey<unknown>, value: unknown) => told.push({ at: clock.now(), name: key.name, value }),
   }
-  const publisher = new PricePublisher({ memory, cache, keys: new CacheKeys(), clock })
+  const turns: boolean[] = []
+  const onStale = () => turns.push(stream.stale)
+  const publisher = new PricePublisher({ memory, cache, keys: new CacheKeys(), onStale, clock })
   let id = 0
   const trade = (price: number, backfilled = false) => {
     id += 1
@@ -25,7 +28,7 @@ function start() {
     stream.append({ ...fields, price, time: clock.now(), received: clock.now(), backfilled })
     publisher.touch(stream)
   }
-  return { clock, memory, stream, told, publisher, trade }
+  return { clock, memory, stream, told, turns, publisher, trade }
 }
 
 describe('the newest price in the cache', () => {
@@ -82,6 +85,41 @@ describe('the newest price in the cache', () => {
     trade(2)
     await clock.advance(50)
     expect(told.at(-1)).toMatchObject({ value: { id: 2, stale: false } })
+  })
+
+  it('of a closed market is confirmed by what its source says of it, and by nothing that it says of others', async () => {
+    const { clock, memory, stream, turns, told, trade } = start({ source: 'yahoo', assetClass: 'stock' })
+    const day = { previousClose: undefined, high: undefined, low: undefined, volume: undefined }
+    trade(1)
+    for (let poll = 0; poll < 40; poll += 1) {
+      stream.sayMarket({ market: 'CLOSED', delayMs: 0, day }, clock.now())
+      memory.heard('yahoo', clock.now())
+      await clock.advance(5_000)
+    }
+    expect(turns).toEqual([])
+    expect(told.at(-1)).toMatchObject({ name: 'price:stock:BTC', value: { stale: false, market: 'CLOSED' } })
+    for (let poll = 0; poll < 8; poll += 1) {
+      memory.heard('yahoo', clock.now())
+      await clock.advance(5_000)
+    }
+    expect(turns).toEqual([true])
+    stream.sayMarket({ market: 'CLOSED', delayMs: 0, day }, clock.now())
+    await clock.advance(1_000)
+    expect(turns).toEqual([true, false])
+  })
+
+  it('of a series lives through two polls that were missed, and no longer', async () => {
+    const { clock, memory, turns, trade } = start({ source: 'fred', assetClass: 'macro' })
+    trade(1)
+    for (let poll = 0; poll < 10; poll += 1) {
+      memory.heard('fred', clock.now())
+      await clock.advance(120_000)
+    }
+    expect(turns).toEqual([])
+    await clock.advance(178_000)
+    expect(turns).toEqual([])
+    await clock.advance(3_000)
+    expect(turns).toEqual([true])
   })
 
   it('is not confirmed by trades that are only caught up with', async () => {

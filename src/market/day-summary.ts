@@ -1,0 +1,116 @@
+import type { Candle } from './candle.ts'
+import type { Instrument } from './instrument.ts'
+import type { MarketState } from './market-state.ts'
+import type { Update } from './tick.ts'
+import { bucketStart, TIMEFRAME_MS, type Timeframe } from './timeframe.ts'
+
+/** What is told beside a price. A field is absent where it is not known, or means nothing for the instrument. */
+export interface DaySummary {
+  /** In units of the price, not a share of it. */
+  readonly change24h?: number | undefined
+  readonly high24h?: number | undefined
+  readonly low24h?: number | undefined
+  readonly volume24h?: number | undefined
+}
+
+/** The part of a stream that it is computed from. */
+export interface SummarizedStream {
+  readonly instrument: Instrument
+  readonly latest: Update | undefined
+  readonly market?: MarketState | undefined
+  /** The source's time at our `now`; unset: ours is its. */
+  readonly clock?: { now(now: number): number | undefined }
+  candles(timeframe: Timeframe, count: number): readonly Candle[]
+  candleAt(timeframe: Timeframe, time: number): Candle | undefined
+  candleBefore(timeframe: Timeframe, time: number): Candle | undefined
+  holdsAll(timeframe: Timeframe): boolean
+}
+
+const DAY_MS = TIMEFRAME_MS['1D']
+const HOUR_MS = TIMEFRAME_MS['1h']
+/** Where the day begins is told this exactly, by the first of them that reaches back to there. */
+const EDGES = ['5m', '15m', '30m', '1h'] as const satisfies readonly Timeframe[]
+
+/**
+ * Of what is traded around the clock the last 24 hours, on the source's clock, to the five minutes; of a stock the
+ * exchange day, and the change against the close before it.
+ */
+export function summarizeDay(stream: SummarizedStream, now: number): DaySummary {
+  const price = stream.latest?.price
+  if (price === undefined) return {}
+  const { assetClass } = stream.instrument
+  if (assetClass === 'crypto') return rollingDay(stream, price, now)
+  return assetClass === 'stock' ? exchangeDay(stream, price) : {}
+}
+
+/** `a` less `b`, as if they were the decimals that they print as. */
+export function decimalDifference(a: number, b: number): number {
+  const digits = Math.max(decimalsOf(a), decimalsOf(b))
+  return Number((a - b).toFixed(Math.min(digits, 100)))
+}
+
+function exchangeDay({ market }: SummarizedStream, price: number): DaySummary {
+  if (market === undefined) return {}
+  const { previousClose, high, low, volume } = market.day
+  const change24h = previousClose === undefined ? undefined : decimalDifference(price, previousClose)
+  return { change24h, high24h: high, low24h: low, volume24h: volume }
+}
+
+/**
+ * The hours of the day by their candles, and what is before the first full one by finer ones: some forty rows, not the
+ * 288 of five minutes, for a thousand instruments are asked for several times a second.
+ */
+function rollingDay(stream: SummarizedStream, price: number, now: number): DaySummary {
+  const since = (stream.clock?.now(now) ?? now) - DAY_MS
+  for (const edge of EDGES) {
+    const start = bucketStart(edge, since)
+    const before = stream.candleBefore(edge, start)
+    const reachesBack = before !== undefined || stream.candleAt(edge, start) !== undefined
+    if (!reachesBack && !stream.holdsAll(edge)) continue
+    return summaryOf(rowsSince(stream, edge, start), before?.close, price, stream.instrument.sizeDigits)
+  }
+  // Less than a day is known of it: what there is would be taken for the day's.
+  return {}
+}
+
+/** Ascending. */
+function rowsSince(stream: SummarizedStream, edge: Timeframe, start: number): readonly Candle[] {
+  const firstHour = bucketStart('1h', start + HOUR_MS - 1)
+  const rows: Candle[] = []
+  for (let time = start; time < firstHour; time += TIMEFRAME_MS[edge]) {
+    const row = stream.candleAt(edge, time)
+    if (row !== undefined) rows.push(row)
+  }
+  for (const row of stream.candles('1h', DAY_MS / HOUR_MS + 2)) if (row.time >= firstHour) rows.push(row)
+  return rows
+}
+
+function summaryOf(
+  rows: readonly Candle[],
+  closeBefore: number | undefined,
+  price: number,
+  sizeDigits: number,
+): DaySummary {
+  let high = price
+  let low = price
+  let volume = 0
+  for (const row of rows) {
+    if (row.high > high) high = row.high
+    if (row.low < low) low = row.low
+    volume += row.volume
+  }
+  const reference = closeBefore ?? rows[0]?.open ?? price
+  return {
+    change24h: decimalDifference(price, reference),
+    high24h: high,
+    low24h: low,
+    // Each is a sum of steps: what is finer is the doubles' own.
+    volume24h: Number(volume.toFixed(Math.min(sizeDigits, 100))),
+  }
+}
+
+function decimalsOf(value: number): number {
+  const [digits = '', exponent = '0'] = String(value).split('e')
+  const point = digits.indexOf('.')
+  return Math.max(0, (point < 0 ? 0 : digits.length - point - 1) - Number(exponent))
+}
