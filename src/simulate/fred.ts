@@ -1,10 +1,10 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { describeError, GatewayError } from '../base/errors.ts'
+import { createServer } from 'node:http'
+import { GatewayError } from '../base/errors.ts'
 import { createFredFaults, type FredFaults } from './fred/faults.ts'
 import { createLedger, type HandPublished, type Ledger } from './fred/ledger.ts'
 import { SERIES } from './fred/series-spec.ts'
 import { createFredHandler, type FredSeen } from './fred/server.ts'
+import { listen, stopServer } from './listen.ts'
 
 export interface FredSimulatorOptions {
   readonly host?: string | undefined
@@ -93,7 +93,7 @@ export async function startFredSimulator(options: FredSimulatorOptions = {}): Pr
     seen,
     async close() {
       faults.clear()
-      await closeServer(server)
+      await stopServer(server)
     },
   }
 }
@@ -110,21 +110,4 @@ function truthOf(ledger: Ledger, asOf: number): readonly TrueVintage[] {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      const message = `port ${port} on ${host} must be free, was ${describeError(error)}`
-      reject(new GatewayError('port_taken', message, { cause: error }))
-    })
-    server.listen(port, host, () => resolve((server.address() as AddressInfo).port))
-  })
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
 }
