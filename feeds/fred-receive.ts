@@ -1,0 +1,162 @@
+import { pause } from '../src/base/backoff.ts'
+import type { FeedEvents, Received } from '../src/feed.ts'
+import type { Instrument } from '../src/market/instrument.ts'
+import type { FredClient } from './fred-client.ts'
+import { printDay } from './fred-day.ts'
+import { KnownVintages, type News } from './fred-known.ts'
+import type { FredRow } from './fred-row.ts'
+import { askSeries } from './fred-series.ts'
+import type { FredUpdates } from './fred-updates.ts'
+import { readVintages, type VintagePages, type VintageSpan } from './fred-vintages.ts'
+
+/** What polling needs, and what outlives a restart of it. */
+export interface FredPolling {
+  readonly client: FredClient
+  readonly updates: FredUpdates
+  readonly memory: FredMemory
+  readonly pollMs: number
+  readonly pages: VintagePages
+  readonly now: () => number
+}
+
+/** By the series' id. */
+export interface FredMemory {
+  readonly known: Map<string, KnownVintages>
+  /** Nothing was known of it when it was first read: until it is whole, what is found is history. */
+  readonly begun: Set<string>
+  /** Asked for all its vintages in this process. */
+  readonly whole: Set<string>
+  /** When it was last updated (Unix seconds), as of the time when its values were read. */
+  readonly read: Map<string, number>
+  /** When it was last updated, as it was told just now. */
+  readonly told: Map<string, number>
+}
+
+/** A list that is followed can miss one: once in a while every series is asked for itself. */
+const ROLL_CALL_EVERY = 30
+
+/** Ticks at once: they are stored before the next. */
+const BATCH = 1_000
+
+type Batch = readonly Received<FredRow>[]
+
+/** A poll, as it goes: what is told of the feed, and when it ends. */
+interface Poll extends FredPolling {
+  readonly events: FeedEvents
+  readonly known: ReadonlyMap<string, KnownVintages>
+  readonly signal: AbortSignal
+}
+
+/** Yields every vintage that is not known, then, poll by poll, what was published since. */
+export async function* receiveVintages(
+  polling: FredPolling,
+  instruments: readonly Instrument[],
+  events: FeedEvents,
+  signal: AbortSignal,
+): AsyncGenerator<Batch> {
+  try {
+    const poll = { ...polling, events, signal, known: await recall(polling.memory, instruments, events) }
+    for (let polls = 0; !signal.aborted; polls++) {
+      const updated = await listUpdated(poll, instruments, polls % ROLL_CALL_EVERY === 0)
+      // A past of many pages comes while the feed is live.
+      if (polls === 0) events.connected()
+      else events.heard?.()
+      for (const [instrument, lastUpdated] of updated) yield* readNews(poll, instrument, lastUpdated)
+      await pause(polling.pollMs, signal)
+    }
+  } catch (error) {
+    // An abort ends an iterable: it is no error of the source.
+    if (!signal.aborted) throw error
+  }
+}
+
+/** What is stored; where nobody says, what was yielded so far. */
+async function recall({ known }: FredMemory, instruments: readonly Instrument[], { past }: FeedEvents) {
+  for (const { symbol, sourceSymbol } of instruments) {
+    if (past !== undefined) known.set(sourceSymbol, new KnownVintages(await past.observations(symbol)))
+    else if (!known.has(sourceSymbol)) known.set(sourceSymbol, new KnownVintages())
+  }
+  return known
+}
+
+type Updated = readonly (readonly [instrument: Instrument, lastUpdated: number | string])[]
+
+/** The series that were updated since they were read, with the moment, or with why FRED does not tell it. */
+async function listUpdated(
+  { client, updates, memory, signal }: Poll,
+  instruments: readonly Instrument[],
+  isRollCall: boolean,
+): Promise<Updated> {
+  // Read before the series are: what is updated meanwhile is on the list of the next poll.
+  const listed = await updates.next(Math.max(2, instruments.length), signal)
+  const updated: [Instrument, number | string][] = []
+  for (const instrument of instruments) {
+    const { sourceSymbol } = instrument
+    const told = memory.told.get(sourceSymbol)
+    memory.told.delete(sourceSymbol)
+    const moment =
+      isRollCall || listed === undefined ? (told ?? (await ask(client, instrument, signal))) : listed.get(sourceSymbol)
+    if (moment !== undefined && moment !== memory.read.get(sourceSymbol)) updated.push([instrument, moment])
+  }
+  return updated
+}
+
+async function ask(client: FredClient, { sourceSymbol }: Instrument, signal: AbortSignal): Promise<number | string> {
+  const answer = await askSeries(client, sourceSymbol, signal)
+  return 'body' in answer ? answer.body.lastUpdated : answer.refusal
+}
+
+async function* readNews(poll: Poll, instrument: Instrument, lastUpdated: number | string): AsyncGenerator<Batch> {
+  const { memory, known, now } = poll
+  const { symbol, sourceSymbol } = instrument
+  if (typeof lastUpdated === 'string') return yield [{ raw: { symbol, refusal: lastUpdated }, received: now() }]
+  const newest = known.get(sourceSymbol)?.newestVintage
+  if (newest === undefined) memory.begun.add(sourceSymbol)
+  const isWhole = memory.whole.has(sourceSymbol)
+  const moment = isWhole || !memory.begun.has(sourceSymbol) ? lastUpdated : undefined
+  const since = isWhole && newest !== undefined ? { day: newest, lastUpdated } : undefined
+  const isExplained = yield* readSince(poll, instrument, moment, since)
+  // An update that the newest vintages do not explain may be of an older one.
+  if (!isExplained && since !== undefined) yield* readSince(poll, instrument, moment, undefined)
+  memory.whole.add(sourceSymbol)
+  memory.read.set(sourceSymbol, lastUpdated)
+}
+
+/** Returns whether what was found explains the update. */
+async function* readSince(
+  { client, events, known, pages, now, signal }: Poll,
+  { symbol, sourceSymbol }: Instrument,
+  lastUpdated: number | undefined,
+  since: VintageSpan | undefined,
+): AsyncGenerator<Batch, boolean> {
+  const vintages = known.get(sourceSymbol)!
+  let isExplained = false
+  for await (const window of readVintages(client, sourceSymbol, since, signal, pages)) {
+    events.heard?.()
+    if ('refusal' in window) {
+      yield [{ raw: { symbol, ...window }, received: now() }]
+      return true
+    }
+    const { published, held, odd, isLast } = window
+    if (since !== undefined && !held.every((row) => vintages.explains(row))) return false
+    const news = vintages.sift(published, isLast ? lastUpdated : undefined)
+    isExplained ||= news.length > 0
+    for (let n = 0; n < news.length; n += BATCH) {
+      const batch = news.slice(n, n + BATCH)
+      yield batch.map((row) => ({ raw: toRaw(symbol, row), received: now() }))
+      // Not before: a reader that has left has not stored it.
+      vintages.remember(batch)
+    }
+    if (odd.length > 0) {
+      const rows = odd.map((observation) => ({ symbol, observation, knownAt: 0, isPast: true }))
+      yield rows.map((raw) => ({ raw, received: now() }))
+    }
+  }
+  return isExplained
+}
+
+function toRaw(symbol: string, { period, vintage, value, knownAt, isPast }: News): FredRow {
+  const text = value === undefined ? '.' : String(value)
+  const days = { realtime_start: printDay(vintage), date: printDay(period) }
+  return { symbol, observation: { ...days, value: text }, knownAt, isPast }
+}
