@@ -2,6 +2,7 @@ import { GatewayError } from '../src/base/errors.ts'
 import type { Feed } from '../src/feed.ts'
 import type { SymbolMapping } from '../src/market/instrument.ts'
 import { createBinanceFeed } from './binance.ts'
+import { createFredFeed } from './fred.ts'
 
 /** What the feeds read of the loaded configuration; each takes its own fields. */
 export interface FeedConfig {
@@ -36,6 +37,8 @@ export interface FeedDefinition {
   create(config: FeedConfig, env: FeedEnv): Feed | Off
 }
 
+const FRED_KEYS = 'https://fredaccount.stlouisfed.org/apikeys'
+
 /** Every source the gateway knows. A new one is a file beside this one, its test and a line here. */
 export const FEEDS: readonly FeedDefinition[] = [
   {
@@ -44,6 +47,14 @@ export const FEEDS: readonly FeedDefinition[] = [
       symbols.length === 0
         ? { off: 'CRYPTO_SYMBOLS must name a symbol, is empty' }
         : createBinanceFeed({ symbols, streamUrl, restUrl, dataDir }),
+  },
+  {
+    name: 'fred',
+    create: ({ macroSeries: symbols, fredApiKey: apiKey, fredUrl: url, fredPollMs: pollMs }) => {
+      if (symbols.length === 0) return { off: 'MACRO_SERIES must name a series, is empty' }
+      if (apiKey === undefined) return { off: `FRED_API_KEY must be set, is not: ${FRED_KEYS} gives one for free` }
+      return createFredFeed({ symbols, apiKey, url, pollMs })
+    },
   },
 ]
 

@@ -35,12 +35,10 @@ const variables = z.object({
   }),
   MACRO_SERIES: symbolList(sameSymbol).prefault('GDP,CPIAUCSL,UNRATE,FEDFUNDS,DGS10').meta({
     description: 'FRED series; empty switches the feed off.',
-    later: true,
   }),
   FRED_API_KEY: text.optional().meta({
-    description: 'Key for FRED; without it the feed is off.',
+    description: 'Key for FRED, free of charge; without it the feed is off.',
     secret: true,
-    later: true,
   }),
   HOT_SYMBOLS: plainSymbols.prefault('BTC,ETH,NVDA,AAPL').meta({
     description: 'Symbols whose predictions live 1 s in the cache, not 3 s.',
@@ -57,7 +55,6 @@ const variables = z.object({
   }),
   FRED_URL: publicOrigin.optional().meta({
     description: "Origin that stands in for FRED's public host.",
-    later: true,
   }),
   YAHOO_POLL_MS: milliseconds(100, 86_400_000).prefault('5000').meta({
     description: 'Time between polls of Yahoo.',
@@ -65,7 +62,6 @@ const variables = z.object({
   }),
   FRED_POLL_MS: milliseconds(100, 86_400_000).prefault('120000').meta({
     description: 'Time between polls of FRED.',
-    later: true,
   }),
   HOLD_BACK_MS: milliseconds(0, 600_000).prefault('5000').meta({
     description: 'Longest time that a stream waits for a hole to be filled.',
