@@ -3,6 +3,7 @@ import type { Feed } from '../src/feed.ts'
 import type { SymbolMapping } from '../src/market/instrument.ts'
 import { createBinanceFeed } from './binance.ts'
 import { createFredFeed } from './fred.ts'
+import { createYahooFeed } from './yahoo.ts'
 
 /** What the feeds read of the loaded configuration; each takes its own fields. */
 export interface FeedConfig {
@@ -47,6 +48,13 @@ export const FEEDS: readonly FeedDefinition[] = [
       symbols.length === 0
         ? { off: 'CRYPTO_SYMBOLS must name a symbol, is empty' }
         : createBinanceFeed({ symbols, streamUrl, restUrl, dataDir }),
+  },
+  {
+    name: 'yahoo',
+    create: ({ stockSymbols: symbols, yahooUrl, yahooPollMs: pollMs }) =>
+      symbols.length === 0
+        ? { off: 'STOCK_SYMBOLS must name a symbol, is empty' }
+        : createYahooFeed({ symbols, yahooUrl, pollMs }),
   },
   {
     name: 'fred',

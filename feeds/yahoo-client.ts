@@ -118,7 +118,7 @@ async function renewCrumb(api: YahooApi, fetch: YahooFetch, signal: AbortSignal)
   let isConsentAsked = false
   try {
     return await api.renewCrumb((input, init) => {
-      isConsentAsked ||= routeOf(new URL(input instanceof Request ? input.url : input)) === 'consent'
+      isConsentAsked ||= routeOf(new URL(input instanceof Request ? input.url : input)).startsWith('consent')
       return fetch(input, init)
     })
   } catch (error) {

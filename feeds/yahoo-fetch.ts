@@ -58,7 +58,7 @@ async function answer(asked: URL, init: RequestInit, options: YahooFetchOptions)
 }
 
 export function routeOf({ hostname, pathname }: URL): Route {
-  if (/^(guce|consent)\./.test(hostname)) return 'consent'
+  if (/^(guce|consent)\./.test(hostname)) return pathname.includes('collectConsent') ? 'consent-form' : 'consent'
   if (pathname.endsWith('/getcrumb')) return 'crumb'
   return /^query\d*\./.test(hostname) ? 'data' : 'page'
 }

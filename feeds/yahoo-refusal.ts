@@ -19,8 +19,8 @@ export class YahooRefusal extends Error {
   }
 }
 
-/** What is asked: the page that gives cookies, the pages of the consent in its place, the crumb, data. */
-export type Route = 'page' | 'consent' | 'crumb' | 'data'
+/** What is asked: the page that gives cookies, the way to a consent in its place and its form, the crumb, data. */
+export type Route = 'page' | 'consent' | 'consent-form' | 'crumb' | 'data'
 
 /** An answer as far as it is judged by. */
 export interface Answer {
@@ -46,7 +46,8 @@ export function findRefusal(answer: Answer): YahooRefusal | undefined {
   const refuse = (kind: RefusalKind, what: string) => new YahooRefusal(kind, what, retryAfterMs)
   const isTold = !body.startsWith('{') && TOO_MANY.test(body.slice(0, REASON_CHARACTERS))
   if (status === 429 || status === REQUEST_DENIED || isTold) return refuse('throttled', `${status} Too Many Requests`)
-  if (route === 'consent') return status < 400 ? undefined : refuse('consent', `${status} of a consent page`)
+  const leadsOn = answer.location !== undefined || (route === 'consent-form' && status < 400)
+  if (route.startsWith('consent')) return leadsOn ? undefined : refuse('consent', 'a consent page')
   if (route === 'page') return status < 500 ? undefined : refuse('broken', `${status} of the page that gives cookies`)
   if (status >= 300 && status < 400) {
     const isConsent = CONSENT.test(answer.location ?? '')

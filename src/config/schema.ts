@@ -31,7 +31,6 @@ const variables = z.object({
   }),
   STOCK_SYMBOLS: symbolList(sameSymbol).prefault('NVDA,AAPL,MSFT,TSLA,SPY').meta({
     description: 'Yahoo symbols; empty switches the feed off.',
-    later: true,
   }),
   MACRO_SERIES: symbolList(sameSymbol).prefault('GDP,CPIAUCSL,UNRATE,FEDFUNDS,DGS10').meta({
     description: 'FRED series; empty switches the feed off.',
@@ -51,14 +50,12 @@ const variables = z.object({
   }),
   YAHOO_URL: publicOrigin.optional().meta({
     description: "Origin that stands in for Yahoo's public hosts.",
-    later: true,
   }),
   FRED_URL: publicOrigin.optional().meta({
     description: "Origin that stands in for FRED's public host.",
   }),
   YAHOO_POLL_MS: milliseconds(100, 86_400_000).prefault('5000').meta({
     description: 'Time between polls of Yahoo.',
-    later: true,
   }),
   FRED_POLL_MS: milliseconds(100, 86_400_000).prefault('120000').meta({
     description: 'Time between polls of FRED.',
