@@ -18,6 +18,7 @@ const start = existsSync(file) ? { after: { [symbol]: Number(readFileSync(file, 
 let high = 0
 
 for await (const { id, price, live, backfilled } of gateway.ticks([symbol], start, stop.signal)) {
+  if (price === null) continue // An observation without a value; trades have prices.
   const higher = price > high
   if (higher) high = price
   // What came late is part of the picture, but the moment to act on it has passed.

@@ -10,7 +10,7 @@ export const FORMATS = ['ndjson', 'csv'] as const
 export type Format = (typeof FORMATS)[number]
 
 const COLUMNS: Readonly<Record<Row['type'], readonly string[]>> = {
-  tick: ['symbol', 'id', 'prev', 'price', 'size', 'side', 'time', 'received', 'backfilled'],
+  tick: ['symbol', 'id', 'prev', 'price', 'size', 'side', 'time', 'received', 'backfilled', 'period', 'vintage'],
   candle: [
     ...['symbol', 'timeframe', 'time', 'open', 'high', 'low', 'close', 'volume', 'quoteVolume', 'buyVolume'],
     ...['trades', 'final', 'revision', 'cursor'],

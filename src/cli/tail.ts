@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { GatewayError } from '../base/errors.ts'
 import { connect, type Gateway } from '../client/node.ts'
 import { describeNotice, type Notice } from '../client/notices.ts'
-import { parseTimeframe, TIMEFRAMES, type Timeframe } from '../market/timeframe.ts'
+import { CHART_TIMEFRAMES, type ChartTimeframe, parseTimeframe } from '../market/timeframe.ts'
 import { moment, replaySpeed } from './numbers.ts'
 import { createFormatter, FORMATS, type Format, type Row, write } from './output.ts'
 
@@ -12,7 +12,7 @@ interface TailFlags {
   readonly url: string
   readonly token?: string
   readonly channel: (typeof CHANNELS)[number]
-  readonly timeframe: Timeframe
+  readonly timeframe: ChartTimeframe
   readonly format: Format
   readonly after?: string
   readonly from?: number
@@ -28,7 +28,7 @@ export const tailCommand = new Command('tail')
   )
   .addOption(new Option('--token <token>', 'an API key of the gateway').env('TICKGATE_TOKEN'))
   .addOption(new Option('--channel <name>', 'what to print').choices(CHANNELS).default('ticks'))
-  .option('--timeframe <t>', `of candles: ${TIMEFRAMES.join(' ')}`, timeframe, '1m')
+  .option('--timeframe <t>', `of candles: ${CHART_TIMEFRAMES.join(' ')}`, timeframe, '1m')
   .addOption(new Option('--format <format>', 'how to print it').choices(FORMATS).default('ndjson'))
   .option('--after <id>', 'begin after this tick: ID, or SYMBOL:ID,...')
   .option('--from <time>', 'replay from this moment on: Unix ms or ISO 8601', moment)
@@ -105,10 +105,10 @@ function addSymbols(text: string, before: readonly string[] = []): readonly stri
   return [...before, ...text.toUpperCase().split(',').filter(Boolean)]
 }
 
-function timeframe(text: string): Timeframe {
+function timeframe(text: string): ChartTimeframe {
   const known = parseTimeframe(text)
   if (known) return known
-  throw new InvalidArgumentError(`It must be one of ${TIMEFRAMES.join(', ')}.`)
+  throw new InvalidArgumentError(`It must be one of ${CHART_TIMEFRAMES.join(', ')}.`)
 }
 
 /** Tells on stderr what happens to the stream; a gateway that stays away is told once, not at every attempt. */

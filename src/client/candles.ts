@@ -1,6 +1,6 @@
 import type { OhlcvRow } from '../market/candle.ts'
 import type { Cursor } from '../market/tick.ts'
-import type { Timeframe } from '../market/timeframe.ts'
+import type { ChartTimeframe } from '../market/timeframe.ts'
 import type { CandleHistory } from '../wire/messages.ts'
 import type { Ask, Follower } from './follow.ts'
 import type { CandleMessage, IntervalEndMessage, ServerMessage } from './messages.ts'
@@ -9,7 +9,7 @@ import type { CandleMessage, IntervalEndMessage, ServerMessage } from './message
 export interface CandleSnapshot {
   readonly type: 'snapshot'
   readonly symbol: string
-  readonly timeframe: Timeframe
+  readonly timeframe: ChartTimeframe
   /** The id of the last tick folded in; null when there is none. */
   readonly cursor: Cursor | null
   /** Ascending, no doubles; the last may be open. */
@@ -20,7 +20,7 @@ export type CandleEvent = CandleSnapshot | CandleMessage | IntervalEndMessage
 
 export interface CandleOptions {
   /** `1m` unless told. */
-  readonly timeframe?: Timeframe
+  readonly timeframe?: ChartTimeframe
   /** Candles in the snapshot; 500 unless told. */
   readonly history?: number
   /** Least ms between two frames of one candle; the gateway's default unless told. */

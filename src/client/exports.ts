@@ -1,6 +1,6 @@
 export { type ErrorCode, GatewayError, isGatewayError } from '../base/errors.ts'
 export type { OhlcvRow } from '../market/candle.ts'
-export type { Timeframe } from '../market/timeframe.ts'
+export type { ChartTimeframe, Timeframe } from '../market/timeframe.ts'
 export type { CandleEvent, CandleSnapshot } from './candles.ts'
 export type { Bar, ChartChange, ChartLoop } from './chart.ts'
 export type { ConnectOptions, Gateway } from './client.ts'

@@ -1,11 +1,11 @@
 import { describeError, type ErrorCode, GatewayError } from '../base/errors.ts'
 import type { OhlcvRow } from '../market/candle.ts'
-import type { Timeframe } from '../market/timeframe.ts'
+import type { ChartTimeframe } from '../market/timeframe.ts'
 import { httpUrl } from './endpoint.ts'
 
 export interface OlderOptions {
   /** `1m` unless told. */
-  readonly timeframe?: Timeframe
+  readonly timeframe?: ChartTimeframe
   /** Candles that begin before it (Unix ms); unset: the newest. */
   readonly before?: number
   /** At most; 500 unless told, 5,000 at most. */

@@ -2,7 +2,7 @@ import type { Log } from '../base/log.ts'
 import type { Feed } from '../feed.ts'
 import type { Chart, ChartRange, ChartSource } from '../http/chart.ts'
 import { type OhlcvRow, toOhlcvRow } from '../market/candle.ts'
-import type { Timeframe } from '../market/timeframe.ts'
+import type { ChartTimeframe, Timeframe } from '../market/timeframe.ts'
 import type { ChartDatabase } from '../streams/charts/candle-pages.ts'
 import { ChartReader } from '../streams/charts/chart-reader.ts'
 import type { ReadCandles } from '../streams/charts/read-candles.ts'
@@ -10,6 +10,7 @@ import type { CacheKey } from '../tiers/cache/cache-keys.ts'
 import type { CandlesValue } from '../tiers/cache/values.ts'
 import type { MemoryStream, MemoryTier } from '../tiers/memory/memory.ts'
 import type { CacheSide } from './cache-side.ts'
+import { seriesChart } from './series-chart.ts'
 
 export interface ChartSideParts {
   readonly memory: MemoryTier
@@ -91,9 +92,12 @@ export function createChartSide({ memory, database, feeds, cacheSide, log, now }
   return {
     stream: (symbol) => memory.stream(symbol),
     awaited: () => memory.awaited(),
-    async chart(symbol: string, timeframe: Timeframe, { from, to, limit }: ChartRange): Promise<Chart> {
+    async chart(symbol: string, timeframe: ChartTimeframe, range: ChartRange): Promise<Chart> {
       const stream = memory.stream(symbol)
       if (stream === undefined) return NOTHING
+      if (stream.series !== undefined) return seriesChart(stream.series, stream.cursor, timeframe, range)
+      if (timeframe === 'native') return NOTHING
+      const { from, to, limit } = range
       if (from === undefined && to === undefined && limit <= CACHED_ROWS) return newest(stream, timeframe, limit)
       const read =
         from === undefined

@@ -47,6 +47,8 @@ export function createReadSide(
     async candlesBefore(symbol, timeframe, before, count) {
       const stream = memory.stream(symbol)
       if (stream === undefined) return { candles: [], isWhole: true }
+      if (stream.series !== undefined || timeframe === 'native')
+        return { candles: stream.series?.newestBefore(timeframe, before, count) ?? [], isWhole: true }
       if (olderCandles !== undefined) return olderCandles(stream, timeframe, before, count)
       return { candles: await database.candlesBefore(stream.instrument, timeframe, before, count), isWhole: true }
     },

@@ -3,9 +3,10 @@ import { z } from 'zod'
 import { GatewayError } from '../base/errors.ts'
 import type { OhlcvRow } from '../market/candle.ts'
 import { streamName } from '../market/instrument.ts'
+import { refuseTimeframe, type StreamCandles } from '../market/stream-candles.ts'
 import type { Cursor } from '../market/tick.ts'
-import { parseTimeframe, TIMEFRAMES, type Timeframe } from '../market/timeframe.ts'
-import type { TickSource } from './read-ticks.ts'
+import { CHART_TIMEFRAMES, type ChartTimeframe, parseTimeframe } from '../market/timeframe.ts'
+import type { TickSource, TickView } from './read-ticks.ts'
 import { findStream, readQuery } from './ticks.ts'
 
 /** Which candles: from a moment on, else the newest; all of them begin before `to` (Unix ms). */
@@ -29,8 +30,10 @@ export interface Chart {
 }
 
 /** Where charts are read. */
-export interface ChartSource extends Pick<TickSource, 'stream' | 'awaited'> {
-  chart(symbol: string, timeframe: Timeframe, range: ChartRange): Promise<Chart>
+export interface ChartSource extends Pick<TickSource, 'awaited'> {
+  stream(symbol: string): (TickView & Pick<StreamCandles, 'timeframes'>) | undefined
+  /** Of a timeframe that the stream has. */
+  chart(symbol: string, timeframe: ChartTimeframe, range: ChartRange): Promise<Chart>
 }
 
 const STANDARD_ROWS = 500
@@ -78,8 +81,11 @@ export function addChart(app: FastifyInstance, source: () => ChartSource | undef
     const timeframe = readTimeframe(spelled)
     const charts = source()
     if (charts === undefined) throw new GatewayError('unavailable', 'the gateway is starting')
-    const { instrument } = findStream(readQuery(Path, request.params).symbol, charts)
+    const view = findStream(readQuery(Path, request.params).symbol, charts)
+    const { instrument } = view
     const { symbol } = instrument
+    const refusal = refuseTimeframe(symbol, timeframe, view)
+    if (refusal !== undefined) throw refusal
     const chart = await charts.chart(symbol, timeframe, { from, to, limit })
     const { candles, cursor, isWhole, tier, ageMs, next } = chart
     return reply
@@ -92,8 +98,11 @@ export function addChart(app: FastifyInstance, source: () => ChartSource | undef
 }
 
 /** @throws GatewayError bad_timeframe */
-function readTimeframe(text: string): Timeframe {
+function readTimeframe(text: string): ChartTimeframe {
   const timeframe = parseTimeframe(text)
   if (timeframe !== undefined) return timeframe
-  throw new GatewayError('bad_timeframe', `timeframe must be one of ${TIMEFRAMES.join(', ')}, was ${text.slice(0, 16)}`)
+  throw new GatewayError(
+    'bad_timeframe',
+    `timeframe must be one of ${CHART_TIMEFRAMES.join(', ')}, was ${text.slice(0, 16)}`,
+  )
 }

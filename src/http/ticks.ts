@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { GatewayError } from '../base/errors.ts'
 import { streamName } from '../market/instrument.ts'
 import { encodeTickRow } from '../wire/encode.ts'
-import { readTicks, type TickSource, type TickView } from './read-ticks.ts'
+import { readTicks, type TickSource } from './read-ticks.ts'
 
 const STANDARD_ROWS = 500
 const MOST_ROWS = 10_000
@@ -47,7 +47,10 @@ export function addTicks(app: FastifyInstance, source: () => TickSource | undefi
 }
 
 /** @throws GatewayError unknown_symbol, unavailable (its source has not answered yet) */
-export function findStream(name: string, source: Pick<TickSource, 'stream' | 'awaited'>): TickView {
+export function findStream<View>(
+  name: string,
+  source: Pick<TickSource, 'awaited'> & { stream(symbol: string): View | undefined },
+): View {
   const symbol = name.toUpperCase()
   const view = source.stream(symbol)
   if (view !== undefined) return view

@@ -5,7 +5,7 @@ import type { WebSocket } from 'ws'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { Candle } from '../market/candle.ts'
 import type { Update } from '../market/tick.ts'
-import type { Timeframe } from '../market/timeframe.ts'
+import type { ChartTimeframe } from '../market/timeframe.ts'
 import { CLOSE } from '../wire/close-codes.ts'
 import { type GapNews, gapMessage } from '../wire/gap-message.ts'
 import { PROTOCOL, type ServerMessages, type StatusRow } from '../wire/messages.ts'
@@ -60,7 +60,7 @@ export interface Hub {
    * A candle that has just become final: sent at once, never conflated away. A tick that revises it later needs no call
    * of its own: `publish` sends the newest revision, once per interval.
    */
-  candle(symbol: string, timeframe: Timeframe, candle: Candle): void
+  candle(symbol: string, timeframe: ChartTimeframe, candle: Candle): void
   /** Buckets are over (see `StreamView.closedUntil`), and every candle that became final by that is told. */
   closed(): void
   /** A tick at `time` was filled in behind the stream: its candles, which memory has changed, are sent as by `publish`. */
@@ -128,7 +128,7 @@ class ClientHub implements Hub {
     this.#context.topics.publish(update)
   }
 
-  candle(symbol: string, timeframe: Timeframe, candle: Candle): void {
+  candle(symbol: string, timeframe: ChartTimeframe, candle: Candle): void {
     this.#context.topics.candle(symbol, timeframe, candle)
   }
 

@@ -1,8 +1,8 @@
 import type { Candle } from '../market/candle.ts'
 import type { Instrument } from '../market/instrument.ts'
 import type { QuotedStream } from '../market/quote.ts'
-import type { Cursor, Update } from '../market/tick.ts'
-import type { Timeframe } from '../market/timeframe.ts'
+import type { Cursor, Tick, Update } from '../market/tick.ts'
+import type { ChartTimeframe } from '../market/timeframe.ts'
 
 /** One instrument's stream as memory has it now: every call is synchronous and as of the same `cursor`. */
 export interface StreamView extends Pick<QuotedStream, 'market' | 'clock'> {
@@ -17,26 +17,32 @@ export interface StreamView extends Pick<QuotedStream, 'market' | 'clock'> {
   /** Its source has nothing newer: an id beyond the cursor is one that nobody can have got. */
   readonly whole: boolean
   /** The newest `count` candles, ascending; the last may be open. */
-  candles(timeframe: Timeframe, count: number): readonly Candle[]
+  candles(timeframe: ChartTimeframe, count: number): readonly Candle[]
   /** Ids that the stream does not hold, ascending and apart: still `open`, or never to be filled. */
   gaps(): readonly StreamGap[]
   /** How often ticks were stored behind the stream, gaps or not: what was read of the database before may lack some. */
   readonly refills: number
   /** The candle whose bucket starts at `time`. */
-  candleAt(timeframe: Timeframe, time: number): Candle | undefined
+  candleAt(timeframe: ChartTimeframe, time: number): Candle | undefined
   /** Nothing older than the oldest candle here is known to be. */
-  holdsAll(timeframe: Timeframe): boolean
+  holdsAll(timeframe: ChartTimeframe): boolean
   /** A candle from before `before` (Unix ms) that memory has let go of may not be in the database yet. */
-  lacksStored(timeframe: Timeframe, before: number): boolean
+  lacksStored(timeframe: ChartTimeframe, before: number): boolean
   /**
    * How often candles before the middle one of those here may have changed here, or in the database those before the
    * oldest: what was read of it before may be old.
    */
-  behind(timeframe: Timeframe): number
+  behind(timeframe: ChartTimeframe): number
   /** The newest candle whose bucket starts before `time`. */
-  candleBefore(timeframe: Timeframe, time: number): Candle | undefined
-  /** Buckets that ended at or before it (Unix ms) are over: a candle there is final. -Infinity: not known yet. */
-  readonly closedUntil: number
+  candleBefore(timeframe: ChartTimeframe, time: number): Candle | undefined
+  /** What its candles may be asked in. */
+  readonly timeframes: readonly ChartTimeframe[]
+  /** The `time` of the bucket that a tick changes. */
+  bucketOf(timeframe: ChartTimeframe, tick: Pick<Tick, 'time' | 'period'>): number
+  /** Buckets that start before it are over: a candle there is final. -Infinity: not known yet. */
+  overUntil(timeframe: ChartTimeframe): number
+  /** Its buckets end by its source's clock. Else a candle is final as it comes, and nothing tells of the end of a bucket. */
+  readonly endsByClock: boolean
   /** The newest `count` ticks or as many as the tail holds, ascending. */
   tail(count: number): readonly Update[]
   /**
@@ -77,7 +83,7 @@ export interface HubSource {
    * What is older than memory's window: the newest `count` candles whose buckets begin before `before` (Unix ms),
    * ascending, back to its first trade. @throws GatewayError tier_unavailable
    */
-  candlesBefore(symbol: string, timeframe: Timeframe, before: number, count: number): Promise<OlderCandles>
+  candlesBefore(symbol: string, timeframe: ChartTimeframe, before: number, count: number): Promise<OlderCandles>
   /** Resolves when the database has the candles of `symbol` as memory had them at the call. @throws GatewayError tier_unavailable */
   storeCandles(symbol: string): Promise<void>
   /** From the database: the oldest tick at or after `time` (Unix ms), by id. @throws GatewayError tier_unavailable */

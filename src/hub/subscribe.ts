@@ -1,3 +1,6 @@
+import { GatewayError } from '../base/errors.ts'
+import { refuseTimeframe } from '../market/stream-candles.ts'
+import type { ChartTimeframe } from '../market/timeframe.ts'
 import { errorMessage } from '../wire/error-message.ts'
 import type { Channel, ClientMessage, Resume, ServerMessages } from '../wire/messages.ts'
 import { grantInterval } from './cadence.ts'
@@ -5,7 +8,7 @@ import { CandleSubscription } from './candles/candle-subscription.ts'
 import { PriceSubscription } from './price-subscription.ts'
 import { planReplay } from './replay/replay-plan.ts'
 import type { Session } from './session.ts'
-import type { HubSource } from './source.ts'
+import type { HubSource, StreamView } from './source.ts'
 import { StatusSubscription } from './status-channel.ts'
 import { streamsOf } from './streams.ts'
 import { type Subscription, subscriptionKey } from './subscription.ts'
@@ -178,8 +181,20 @@ function planCandles(session: Session, message: Subscribe): Plan {
   const shared = { timeframe, interval, history, fill, source, topics, pages, partTurns, outlet: session.connection }
   return {
     fields: () => ({ timeframe, interval, history, ...(fill && { fill }) }),
-    make: (symbol) => new CandleSubscription({ symbol, ...shared }),
+    make: (symbol) => {
+      const refusal = refuseCandles(source.stream(symbol), symbol, timeframe, fill)
+      if (refusal === undefined) return new CandleSubscription({ symbol, ...shared })
+      session.tell(refusal, { id: message.id, symbol })
+      return undefined
+    },
   }
+}
+
+/** What cannot be served of one symbol, while it can of others. */
+function refuseCandles(view: StreamView | undefined, symbol: string, timeframe: ChartTimeframe, fill: boolean) {
+  const refusal = view && refuseTimeframe(symbol, timeframe, view)
+  if (refusal !== undefined || !fill || timeframe !== 'native') return refusal
+  return new GatewayError('bad_parameter', `fill must come with a timeframe that has a length, was '${timeframe}'`)
 }
 
 function planTicks(session: Session, message: Subscribe, resumes: Resumes = new Map()): Plan {

@@ -1,5 +1,5 @@
 import type { Cursor, Update } from '../market/tick.ts'
-import type { Timeframe } from '../market/timeframe.ts'
+import type { ChartTimeframe } from '../market/timeframe.ts'
 import type { Frame } from '../wire/frame.ts'
 import type { Channel, ServerMessage } from '../wire/messages.ts'
 
@@ -7,7 +7,7 @@ import type { Channel, ServerMessage } from '../wire/messages.ts'
 export interface Subscription {
   readonly channel: Channel
   readonly symbol: string
-  readonly timeframe?: Timeframe
+  readonly timeframe?: ChartTimeframe
   readonly interval?: number
   /** On ticks: the last id queued for this client; undefined before its history began. */
   readonly cursor?: Cursor | null | undefined

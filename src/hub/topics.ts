@@ -1,6 +1,6 @@
 import type { Candle } from '../market/candle.ts'
 import type { Update } from '../market/tick.ts'
-import type { Timeframe } from '../market/timeframe.ts'
+import type { ChartTimeframe } from '../market/timeframe.ts'
 import { encode, encodeCandle, encodeTick } from '../wire/encode.ts'
 import { encodeFrame } from '../wire/frame.ts'
 import type { ServerMessage } from '../wire/messages.ts'
@@ -27,7 +27,7 @@ interface Topic {
 /** Candles that somebody looks at. */
 export interface WatchedCandles {
   readonly symbol: string
-  readonly timeframe: Timeframe
+  readonly timeframe: ChartTimeframe
 }
 
 /** Who gets what: updates come in once and go out encoded once, however many want them. */
@@ -76,7 +76,7 @@ export class Topics {
   }
 
   /** A candle that became final. */
-  candle(symbol: string, timeframe: Timeframe, candle: Candle): void {
+  candle(symbol: string, timeframe: ChartTimeframe, candle: Candle): void {
     const groups = [...(this.#topics.get(symbol)?.candles.values() ?? [])].filter((it) => it.timeframe === timeframe)
     if (groups.length === 0) return
     const cursor = this.#source.stream(symbol)?.cursor ?? null

@@ -1,3 +1,4 @@
+import { type Calendar, UTC_CALENDAR } from './calendar.ts'
 import type { Candle } from './candle.ts'
 import {
   allocateColumns,
@@ -12,8 +13,9 @@ import {
   WHOLE,
 } from './candle-columns.ts'
 import { emptyPiece, loadCandle, NO_ID, type Piece, type Steps } from './candle-piece.ts'
-import { takeInPlace } from './finished-candles.ts'
-import { bucketEnd, bucketStart, TIMEFRAME_MS, type Timeframe } from './timeframe.ts'
+import { beginOfSource, takeInPlace } from './finished-candles.ts'
+import type { Timeframe } from './timeframe.ts'
+import { ToldBuckets } from './told-buckets.ts'
 import { UnstoredCandles } from './unstored-candles.ts'
 
 const FIRST_ROWS = 16
@@ -23,6 +25,7 @@ export class CandleWindow {
   readonly timeframe: Timeframe
   readonly #steps: Steps
   readonly #capacity: number
+  readonly #calendar: Calendar
   #columns: CandleColumns = allocateColumns(FIRST_ROWS)
   #allocated = FIRST_ROWS
   /** Rows [start, end) are live; the room behind `end` lets the window roll without copying at every candle. */
@@ -32,21 +35,19 @@ export class CandleWindow {
   readonly #unstored = new UnstoredCandles()
   /** The candles already hold every tick up to this id: folding one of them again would count it twice. */
   #through = NO_ID
-  /** From here on (Unix ms) the candles were the source's or were folded from its ticks, those that have left too. */
+  /** From this bucket on the candles were the source's or were folded from its ticks, those that have left too. */
   sourceSince = Number.NEGATIVE_INFINITY
-  /** Buckets that ended at or before it are over, those without a candle too. */
-  #closedUntil = Number.NEGATIVE_INFINITY
+  readonly #told = new ToldBuckets()
   /** How often candles before the middle one may have changed here, or in a slower tier those before the oldest. */
   behind = 0
   /** No slower tier is known to have a candle before the oldest of these. */
   holdsAll = false
-  /** Revisions of final candles that are about to be folded anew, by time: what is told then must be a higher one. */
-  readonly #forgotten = new Map<number, number>()
 
-  constructor(timeframe: Timeframe, steps: Steps, capacity: number) {
+  constructor(timeframe: Timeframe, steps: Steps, capacity: number, calendar = UTC_CALENDAR) {
     this.timeframe = timeframe
     this.#steps = steps
     this.#capacity = capacity
+    this.#calendar = calendar
   }
 
   get length(): number {
@@ -68,7 +69,7 @@ export class CandleWindow {
   /** Folds a piece whose event time is `time` into its bucket, wherever in the window that is; older ones are let go. */
   fold(time: number, piece: Piece): void {
     if (piece.lastId <= this.#through && piece.lastId !== NO_ID) return
-    const start = bucketStart(this.timeframe, time)
+    const start = this.startOf(time)
     const columns = this.#columns
     const last = this.#end - 1
     if (start < this.#dirtySince) this.#dirtySince = start
@@ -83,14 +84,9 @@ export class CandleWindow {
     }
   }
 
-  /** The first millisecond of the bucket that `time` falls into. */
-  startOf(time: number): number {
-    return bucketStart(this.timeframe, time)
-  }
-
-  /** The source was not asked as far back as `time`: ticks from then are folded. */
-  isBeforeSource(time: number): boolean {
-    return time < this.sourceSince
+  /** The `time` of the bucket that a moment (Unix ms) falls into. */
+  startOf(moment: number): number {
+    return this.#calendar.startOf(this.timeframe, moment)
   }
 
   /** What the buckets from here on hold is for this window to say, be it that there was no trade. Infinity: none. */
@@ -107,7 +103,7 @@ export class CandleWindow {
   /** Marks every candle final whose bucket ended at or before `until`, wherever it stands. */
   closeAll(until: number): void {
     const { time, final } = this.#columns
-    for (let row = this.#start; row < this.#end && bucketEnd(this.timeframe, time[row]!) <= until; row++) {
+    for (let row = this.#start; row < this.#end && this.#endOf(time[row]!) <= until; row++) {
       if (final[row] === OPEN) final[row] = FINAL
     }
   }
@@ -141,12 +137,12 @@ export class CandleWindow {
 
   /** Marks as final the candles whose bucket ended at or before `until`, and returns their times, oldest first. */
   close(until: number): readonly number[] {
-    this.#closedUntil = Math.max(this.#closedUntil, until)
+    this.#told.close(until)
     const { time, final } = this.#columns
     let row = this.#end
     while (row > this.#start && final[row - 1] === OPEN) row--
     const closed: number[] = []
-    for (; row < this.#end && bucketEnd(this.timeframe, time[row]!) <= until; row++) {
+    for (; row < this.#end && this.#endOf(time[row]!) <= until; row++) {
       final[row] = FINAL
       closed.push(time[row]!)
       if (time[row]! < this.#dirtySince) this.#dirtySince = time[row]!
@@ -176,17 +172,15 @@ export class CandleWindow {
    * new.
    */
   takeFinished(candles: readonly Candle[], until: number, missedSince = Number.POSITIVE_INFINITY): readonly Candle[] {
-    // Where it has none finished, open ones are composed: of those that ended last, and of the running one.
-    const composed = TIMEFRAME_MS[this.timeframe] > TIMEFRAME_MS['1m'] ? this.startOf(this.startOf(until) - 1) : until
-    const since = candles[0]?.time ?? composed
+    const since = beginOfSource(this.timeframe, candles, until, this.startOf(until))
     this.sourceSince = since
     if (this.startOf(missedSince) < since) this.#letGo(since, this.startOf(missedSince))
+    // An unfinished one that the source does not have at all was never told right.
     const held = this.last(this.length).filter(
-      // An unfinished one that the source does not have at all was never told right.
-      ({ time, final }) => bucketEnd(this.timeframe, time) <= until && (final || time < since),
+      ({ time, final }) => this.#endOf(time) <= until && (final || time < since),
     )
     this.#forget(until)
-    const revised = 1 + Math.max(0, ...held.map(({ revision }) => revision), ...this.#forgotten.values())
+    const revised = 1 + Math.max(this.#told.highest, ...held.map(({ revision }) => revision))
     const { rows, taken } = takeInPlace(held, candles, revised, (time) => this.#isOver(time))
     this.#write(rows)
     this.#through = NO_ID
@@ -232,14 +226,17 @@ export class CandleWindow {
   /** Keeps the revisions of final candles that end after `until`. */
   #forget(until: number): void {
     const { time, final, revision } = this.#columns
-    for (let row = this.#end - 1; row >= this.#start && bucketEnd(this.timeframe, time[row]!) > until; row--) {
-      if (final[row] !== OPEN) this.#forgotten.set(time[row]!, revision[row]!)
+    for (let row = this.#end - 1; row >= this.#start && this.#endOf(time[row]!) > until; row--) {
+      if (final[row] !== OPEN) this.#told.forget(time[row]!, revision[row]!)
     }
   }
 
-  /** What is known of this bucket elsewhere is that it was over: without a trade, or with a candle that is forgotten. */
   #isOver(start: number): boolean {
-    return bucketEnd(this.timeframe, start) <= this.#closedUntil || this.#forgotten.has(start)
+    return this.#told.isOver(start, this.#endOf(start))
+  }
+
+  #endOf(start: number): number {
+    return this.#calendar.endOf(this.timeframe, start)
   }
 
   /** Begins a candle. Where its bucket is over it is a revision: of the one that was told, or of the close before it. */
@@ -248,8 +245,7 @@ export class CandleWindow {
     if (!this.#isOver(start)) return
     const carried = row > this.#start ? this.#columns.revision[row - 1]! : 0
     this.#columns.final[row] = FINAL
-    this.#columns.revision[row] = 1 + Math.max(carried, this.#forgotten.get(start) ?? 0)
-    this.#forgotten.delete(start)
+    this.#columns.revision[row] = 1 + Math.max(carried, this.#told.recall(start))
   }
 
   #foldAt(row: number, piece: Piece): void {

@@ -1,14 +1,15 @@
 import type { Candle } from './candle.ts'
-import { bucketStart, TIMEFRAME_MS, type Timeframe } from './timeframe.ts'
+import { type ChartTimeframe, TIMEFRAME_MS, type Timeframe } from './timeframe.ts'
 
 /** At most so many empty buckets are filled at once, the newest of them: a source's clock may jump over years. */
 const MOST_EMPTY = 1_000
 
-/** What filling needs of one instrument's candles, as they are now. */
+/** What filling needs of one instrument's candles, as they are now. Buckets go by their `time`, which names them. */
 export interface CandleReads {
   candleAt(timeframe: Timeframe, time: number): Candle | undefined
   candleBefore(timeframe: Timeframe, time: number): Candle | undefined
-  readonly closedUntil: number
+  /** Buckets named before it are over. */
+  overUntil(timeframe: Timeframe): number
 }
 
 /**
@@ -25,13 +26,14 @@ function carryClose({ close, revision }: Candle, time: number, final: boolean): 
 /** The buckets that start in [`from`, `to`) and have no trade, ascending; none before the first candle. */
 export function emptyBuckets(reads: CandleReads, timeframe: Timeframe, from: number, to: number): readonly Candle[] {
   const length = TIMEFRAME_MS[timeframe]
+  const over = reads.overUntil(timeframe)
   const start = Math.max(from, to - MOST_EMPTY * length)
   const empty: Candle[] = []
   let before = start < to ? reads.candleBefore(timeframe, start) : undefined
   for (let time = start; time < to; time += length) {
     const candle = reads.candleAt(timeframe, time)
     if (candle !== undefined) before = candle
-    else if (before !== undefined) empty.push(carryClose(before, time, time + length <= reads.closedUntil))
+    else if (before !== undefined) empty.push(carryClose(before, time, time < over))
   }
   return empty
 }
@@ -46,24 +48,21 @@ export function emptyAfter(reads: CandleReads, timeframe: Timeframe, time: numbe
   return emptyBuckets(reads, timeframe, first, end)
 }
 
-/** `rows` (ascending) with every empty bucket between them, and after them up to `closedUntil`: the newest `count`. */
+/** `rows` (ascending) with every empty bucket between them, and after them up to `over`: the newest `count`. */
 export function fillRows(
   rows: readonly Candle[],
-  timeframe: Timeframe,
-  closedUntil: number,
+  timeframe: ChartTimeframe,
+  over: number,
   count: number,
 ): readonly Candle[] {
+  if (timeframe === 'native') return rows.slice(-count)
   const length = TIMEFRAME_MS[timeframe]
   const newest = rows.at(-1)?.time ?? Number.NEGATIVE_INFINITY
   const filled: Candle[] = []
   let place = rows.length - 1
-  for (
-    let time = Math.max(newest, bucketStart(timeframe, closedUntil) - length);
-    place >= 0 && filled.length < count;
-    time -= length
-  ) {
+  for (let time = Math.max(newest, over - length); place >= 0 && filled.length < count; time -= length) {
     const row = rows[place]!
-    filled.push(row.time === time ? row : carryClose(row, time, time + length <= closedUntil))
+    filled.push(row.time === time ? row : carryClose(row, time, time < over))
     if (row.time === time) place -= 1
   }
   return filled.reverse()

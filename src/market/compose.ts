@@ -1,8 +1,15 @@
+import type { Calendar } from './calendar.ts'
 import type { Candle } from './candle.ts'
-import { bucketEnd, bucketStart, TIMEFRAME_MS, type Timeframe } from './timeframe.ts'
+import { TIMEFRAME_MS, type Timeframe } from './timeframe.ts'
 
 /** The source's candles by timeframe, each list ascending; the last may be open. */
 export type SourceCandles = ReadonlyMap<Timeframe, readonly Candle[]>
+
+/** A finished candle of a shorter timeframe, and when its bucket begins (Unix ms). */
+export interface OpenPiece {
+  readonly begin: number
+  readonly candle: Candle
+}
 
 /** What open candles are composed of, longest first: few pieces, and each is a kline that never changes again. */
 const PIECE_TIMEFRAMES = ['1D', '1h', '1m'] as const satisfies readonly Timeframe[]
@@ -20,9 +27,10 @@ export function openPieces(
   timeframe: Timeframe,
   until: number,
   candles: SourceCandles,
-): readonly Candle[] {
+  calendar: Calendar,
+): readonly OpenPiece[] {
   const shorter = PIECE_TIMEFRAMES.filter((piece) => TIMEFRAME_MS[piece] < TIMEFRAME_MS[timeframe])
-  const byTime = new Map(
+  const byTime = new Map<Timeframe, ReadonlyMap<number, Candle>>(
     shorter.map(
       (piece) =>
         [
@@ -31,14 +39,21 @@ export function openPieces(
         ] as const,
     ),
   )
-  const pieces: Candle[] = []
+  const pieces: OpenPiece[] = []
   // The bucket before may have ended just after its timeframe was asked for: then it is composed as well.
-  const earliest = bucketStart(timeframe, bucketStart(timeframe, until) - 1)
-  let position = Math.max(earliest, last === undefined ? earliest : bucketEnd(timeframe, last))
+  const earliest = calendar.beginOf(timeframe, calendar.startOf(timeframe, until) - TIMEFRAME_MS[timeframe])
+  let position = Math.max(earliest, last === undefined ? earliest : calendar.endOf(timeframe, last))
+  /** The finished candle whose bucket begins at `position`. */
+  const finishedAt = (piece: Timeframe): Candle | undefined => {
+    const candle = byTime.get(piece)?.get(calendar.startOf(piece, position))
+    if (candle === undefined || calendar.beginOf(piece, candle.time) !== position) return undefined
+    return calendar.endOf(piece, candle.time) <= until ? candle : undefined
+  }
   while (shorter.length > 0 && position < until) {
-    const next = shorter.find((piece) => bucketEnd(piece, position) <= until && byTime.get(piece)?.has(position))
-    if (next !== undefined) pieces.push(byTime.get(next)!.get(position)!)
-    position = next === undefined ? position + TIMEFRAME_MS['1m'] : bucketEnd(next, position)
+    const next = shorter.find((piece) => finishedAt(piece) !== undefined)
+    const candle = next && finishedAt(next)
+    if (candle !== undefined) pieces.push({ begin: position, candle })
+    position = candle === undefined ? position + TIMEFRAME_MS['1m'] : calendar.endOf(next!, candle.time)
   }
   return pieces
 }

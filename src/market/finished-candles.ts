@@ -1,4 +1,5 @@
 import { type Candle, saysTheSame } from './candle.ts'
+import { TIMEFRAME_MS, type Timeframe } from './timeframe.ts'
 
 /** What becomes of a window when its source's finished candles are taken. */
 export interface Finished {
@@ -27,4 +28,18 @@ export function takeInPlace(
   })
   for (const candle of taken) rows.set(candle.time, candle)
   return { rows: [...rows.values()].sort((a, b) => a.time - b.time), taken }
+}
+
+/**
+ * From where on (the `time` of a bucket) a window's candles are the source's: from the first of its finished ones. Where
+ * it has none, open ones are composed: of those that ended last, and of the one that `until` falls into, at `running`.
+ */
+export function beginOfSource(
+  timeframe: Timeframe,
+  finished: readonly Candle[],
+  until: number,
+  running: number,
+): number {
+  const length = TIMEFRAME_MS[timeframe]
+  return finished[0]?.time ?? (length > TIMEFRAME_MS['1m'] ? running - length : until)
 }

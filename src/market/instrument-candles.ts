@@ -1,10 +1,12 @@
+import { type Calendar, calendarOf } from './calendar.ts'
 import type { Candle } from './candle.ts'
 import { emptyPiece, extendPiece, loadCandle, loadTick, type Piece } from './candle-piece.ts'
 import { CandleWindow } from './candle-window.ts'
 import { openPieces, type SourceCandles } from './compose.ts'
 import type { Instrument } from './instrument.ts'
+import type { StreamCandles } from './stream-candles.ts'
 import { type CandleTick, type Cursor, isInCandles, type Tick } from './tick.ts'
-import { bucketEnd, TIMEFRAME_MS, TIMEFRAMES, type Timeframe } from './timeframe.ts'
+import { type ChartTimeframe, TIMEFRAME_MS, TIMEFRAMES, type Timeframe } from './timeframe.ts'
 
 export interface TakenCandle {
   readonly timeframe: Timeframe
@@ -19,7 +21,10 @@ const FINEST_MS = TIMEFRAME_MS['1s']
  * Ticks of one second fall into the same candle of every timeframe: they are gathered into one piece, and the piece is
  * folded into the nine windows when the second is over or somebody reads. A tick costs one fold, not nine.
  */
-export class InstrumentCandles {
+export class InstrumentCandles implements StreamCandles {
+  readonly timeframes = TIMEFRAMES
+  /** Which buckets the instrument's moments fall into. */
+  readonly calendar: Calendar
   readonly #instrument: Instrument
   readonly #windows: readonly CandleWindow[]
   readonly #windowByTimeframe: ReadonlyMap<Timeframe, CandleWindow>
@@ -38,7 +43,8 @@ export class InstrumentCandles {
 
   constructor(instrument: Instrument, capacity: number) {
     this.#instrument = instrument
-    this.#windows = TIMEFRAMES.map((timeframe) => new CandleWindow(timeframe, instrument, capacity))
+    this.calendar = calendarOf(instrument)
+    this.#windows = TIMEFRAMES.map((timeframe) => new CandleWindow(timeframe, instrument, capacity, this.calendar))
     this.#windowByTimeframe = new Map(this.#windows.map((window) => [window.timeframe, window]))
   }
 
@@ -50,6 +56,30 @@ export class InstrumentCandles {
   window(timeframe: Timeframe): CandleWindow {
     this.#settle()
     return this.#windowByTimeframe.get(timeframe)!
+  }
+
+  newest(timeframe: ChartTimeframe, count: number): readonly Candle[] {
+    return this.#find(timeframe)?.last(count) ?? []
+  }
+
+  at(timeframe: ChartTimeframe, time: number): Candle | undefined {
+    return this.#find(timeframe)?.at(time)
+  }
+
+  before(timeframe: ChartTimeframe, time: number): Candle | undefined {
+    return this.#find(timeframe)?.before(time)
+  }
+
+  bucketOf(timeframe: ChartTimeframe, { time }: Pick<Tick, 'time'>): number {
+    return timeframe === 'native' ? time : this.calendar.startOf(timeframe, time)
+  }
+
+  overUntil(timeframe: ChartTimeframe): number {
+    return timeframe === 'native' ? Number.NEGATIVE_INFINITY : this.calendar.startOf(timeframe, this.#closedUntil)
+  }
+
+  #find(timeframe: ChartTimeframe): CandleWindow | undefined {
+    return timeframe === 'native' ? undefined : this.window(timeframe)
   }
 
   /** A slower tier has this candle, for `sure` or perhaps. */
@@ -124,12 +154,13 @@ export class InstrumentCandles {
     for (const window of this.windows()) {
       const { timeframe } = window
       const finished = (candles.get(timeframe) ?? []).filter(
-        ({ time, final }) => final && bucketEnd(timeframe, time) <= until,
+        ({ time, final }) => final && this.calendar.endOf(timeframe, time) <= until,
       )
       for (const candle of window.takeFinished(finished, until, missedSince)) taken.push({ timeframe, candle })
-      for (const piece of openPieces(window.last(1)[0]?.time, timeframe, until, candles)) {
-        loadCandle(this.#piece, piece, this.#instrument)
-        window.fold(piece.time, this.#piece)
+      const last = window.last(1)[0]?.time
+      for (const { begin, candle } of openPieces(last, timeframe, until, candles, this.calendar)) {
+        loadCandle(this.#piece, candle, this.#instrument)
+        window.fold(begin, this.#piece)
       }
     }
     this.#heldUntil = until
@@ -168,7 +199,7 @@ export class InstrumentCandles {
     this.#settle()
     loadTick(this.#piece, tick, this.#instrument)
     for (const window of this.#windows) {
-      if (window.isBeforeSource(window.startOf(tick.time))) window.fold(tick.time, this.#piece)
+      if (window.startOf(tick.time) < window.sourceSince) window.fold(tick.time, this.#piece)
     }
   }
 

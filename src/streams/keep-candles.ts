@@ -34,7 +34,8 @@ export interface CandleKeeper {
  */
 export function keepCandles({ memory, latenessMs, onFinal, onClosed, store, now }: KeepCandlesPorts): CandleKeeper {
   /** True when a second has passed there: no bucket ends within one. */
-  const closeStream = ({ instrument, history, clock, live, over }: MemoryStream): boolean => {
+  const closeStream = ({ instrument, history, clock, live, over, endsByClock }: MemoryStream): boolean => {
+    if (!endsByClock) return false
     const time = clock.now(now())
     // Trades that wait behind a hole belong to candles that would be closed without them.
     if (time === undefined || !(live || over)) return false

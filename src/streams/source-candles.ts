@@ -1,7 +1,8 @@
 import type { Feed } from '../feed.ts'
+import { type Calendar, calendarOf } from '../market/calendar.ts'
 import type { Candle } from '../market/candle.ts'
 import type { Instrument } from '../market/instrument.ts'
-import { bucketEnd, bucketStart, TIMEFRAME_MS, TIMEFRAMES, type Timeframe } from '../market/timeframe.ts'
+import { TIMEFRAME_MS, TIMEFRAMES, type Timeframe } from '../market/timeframe.ts'
 import { candlesKeptSince } from '../tiers/database/candle-retention.ts'
 import type { TimeRange } from '../tiers/database/database.ts'
 
@@ -30,25 +31,28 @@ export async function* sourceCandles(
   signal: AbortSignal,
 ): AsyncGenerator<SourcePart> {
   const to = Math.min(range.to, now)
+  const calendar = calendarOf(instrument)
   let listed: number | undefined
   for (const timeframe of TIMEFRAMES.toReversed()) {
     const from = Math.max(range.from, candlesKeptSince(timeframe, now), listed ?? Number.NEGATIVE_INFINITY)
     let first: number | undefined
-    for (const part of bucketParts(timeframe, { from, to })) {
+    for (const part of bucketParts(timeframe, { from, to }, calendar)) {
       if (signal.aborted) return
       const candles = await candlesIn(instrument, timeframe, part, feed, signal)
       first ??= candles.keys().next().value
       yield { timeframe, range: part, candles }
     }
-    listed ??= first ?? to
+    listed ??= first === undefined ? to : calendar.beginOf(timeframe, first)
   }
 }
 
-/** The buckets that overlap a range, as ranges of whole ones. */
-function* bucketParts(timeframe: Timeframe, { from, to }: TimeRange): Generator<TimeRange> {
-  const length = TIMEFRAME_MS[timeframe] * MOST_BUCKETS
-  for (let start = bucketStart(timeframe, from); start < to; start += length) {
-    yield { from: start, to: Math.min(start + length, bucketEnd(timeframe, bucketStart(timeframe, to - 1))) }
+/** The buckets that overlap a range of moments, as ranges of whole ones, by the times that name them. */
+function* bucketParts(timeframe: Timeframe, { from, to }: TimeRange, calendar: Calendar): Generator<TimeRange> {
+  const length = TIMEFRAME_MS[timeframe]
+  if (from >= to) return
+  const end = calendar.startOf(timeframe, to - 1) + length
+  for (let start = calendar.startOf(timeframe, from); start < end; start += length * MOST_BUCKETS) {
+    yield { from: start, to: Math.min(start + length * MOST_BUCKETS, end) }
   }
 }
 

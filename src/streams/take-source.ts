@@ -11,7 +11,7 @@ export interface TakeSourcePorts {
   readonly sequencer: Sequencer
   /** Candles taken from the source, to be stored. */
   readonly store: (row: CandleRow) => void
-  /** The candles that hold `time` are the source's now. */
+  /** The candles that hold the moment `time` are the source's now. */
   readonly onRevised: (symbol: string, time: number) => void
   /** What lies between the stream and the place where it goes on; told before the ticks there. */
   readonly onGap: (instrument: Instrument, hole: Hole, reason: string) => void
@@ -37,7 +37,7 @@ export function takeSource(stream: MemoryStream, past: SourcePast, ports: TakeSo
   const isBroken = cursor !== null && next !== undefined && next.id > cursor + 1
   for (const taken of history.takeSource(candles, minute, isBroken ? stream.latest?.time : undefined)) {
     store({ instrument, ...taken })
-    onRevised(instrument.symbol, taken.candle.time)
+    onRevised(instrument.symbol, history.calendar.beginOf(taken.timeframe, taken.candle.time))
   }
   // Its candles up to there are finished, so it is as late as that there, at least.
   if (minute > 0) clock.observeLate(minute, now())

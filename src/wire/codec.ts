@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { describeError, GatewayError, isGatewayError } from '../base/errors.ts'
-import { parseTimeframe, TIMEFRAMES } from '../market/timeframe.ts'
+import { CHART_TIMEFRAMES, parseTimeframe } from '../market/timeframe.ts'
 import { CHANNELS, type ClientMessage, type ClientOp, type RequestId } from './messages.ts'
 import { refuseMisfit, refuseMisfitAction, refuseStrayTimeframe } from './subscribe-rules.ts'
 
@@ -89,7 +89,7 @@ const timeframe = z
   .transform((text, context) => {
     const parsed = parseTimeframe(text)
     if (parsed) return parsed
-    context.addIssue({ code: 'custom', message: `must be one of ${TIMEFRAMES.join(', ')}, was '${text}'` })
+    context.addIssue({ code: 'custom', message: `must be one of ${CHART_TIMEFRAMES.join(', ')}, was '${text}'` })
     return z.NEVER
   })
   .exactOptional()

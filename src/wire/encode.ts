@@ -1,6 +1,6 @@
 import type { Candle } from '../market/candle.ts'
 import type { Cursor, Update } from '../market/tick.ts'
-import type { Timeframe } from '../market/timeframe.ts'
+import type { ChartTimeframe } from '../market/timeframe.ts'
 import type { ServerMessage, TierName } from './messages.ts'
 
 /** Any message as text. The hot ones have templates below, some five times as fast. */
@@ -14,7 +14,7 @@ export function encodeTick(update: Update): string {
 }
 
 /** A live `candle`, as of `cursor`. */
-export function encodeCandle(symbol: string, timeframe: Timeframe, candle: Candle, cursor: Cursor | null): string {
+export function encodeCandle(symbol: string, timeframe: ChartTimeframe, candle: Candle, cursor: Cursor | null): string {
   const { time, open, high, low, close, volume, quoteVolume, buyVolume, trades, final, revision } = candle
   return (
     `{"type":"candle","symbol":${JSON.stringify(symbol)},"timeframe":"${timeframe}","time":${time},"open":${open},` +
@@ -48,7 +48,7 @@ export function encodeTickHistoryHead(head: HistoryHead): string {
 
 export const HISTORY_END = ']}'
 
-export function encodeCandleHistory(head: HistoryHead, timeframe: Timeframe, candles: readonly Candle[]): string {
+export function encodeCandleHistory(head: HistoryHead, timeframe: ChartTimeframe, candles: readonly Candle[]): string {
   return `${encodeCandleHistoryHead(head, timeframe)}${candles.map(encodeCandleRow).join(',')}${HISTORY_END}`
 }
 
@@ -58,7 +58,7 @@ export function encodeCandleRow({ time, open, high, low, close, volume }: Candle
 }
 
 /** A `ws_history` of candles up to its rows; they and HISTORY_END follow. */
-export function encodeCandleHistoryHead(head: HistoryHead, timeframe: Timeframe): string {
+export function encodeCandleHistoryHead(head: HistoryHead, timeframe: ChartTimeframe): string {
   return `{"type":"ws_history","channel":"candles","timeframe":"${timeframe}",${headFields(head)},"candles":[`
 }
 
@@ -68,9 +68,17 @@ function headFields({ symbol, cursor, tier, more, truncated }: HistoryHead): str
 }
 
 /** Finite numbers print in a template as JSON prints them: the shortest text that reads back as the same double. */
-function tickFields({ id, prev, price, size, side, time, received, backfilled }: Update): string {
+function tickFields(update: Update): string {
+  const { id, prev, price, size, side, time, received, backfilled, period } = update
   const sized = size === undefined ? '' : `,"size":${size}`
   const sided = side === undefined ? '' : `,"side":"${side}"`
   const late = backfilled ? ',"backfilled":true' : ''
-  return `"id":${id},"prev":${prev},"price":${price}${sized}${sided},"time":${time},"received":${received}${late}`
+  const observed = period === undefined ? '' : observationFields(update)
+  // Only an observation may be without: elsewhere it costs a test that is never true.
+  const value = price === undefined ? null : price
+  return `"id":${id},"prev":${prev},"price":${value}${sized}${sided},"time":${time},"received":${received}${late}${observed}`
+}
+
+function observationFields({ period, vintage }: Update): string {
+  return `,"period":${JSON.stringify(period)},"vintage":${JSON.stringify(vintage)}`
 }

@@ -2,7 +2,7 @@ import type { ServiceState } from '../base/service-state.ts'
 import type { OhlcvRow } from '../market/candle.ts'
 import type { PriceQuote } from '../market/quote.ts'
 import type { Cursor, Side } from '../market/tick.ts'
-import type { Timeframe } from '../market/timeframe.ts'
+import type { ChartTimeframe, Timeframe } from '../market/timeframe.ts'
 
 /** The version that `welcome` names. The meaning of a field never changes within a version. */
 export const PROTOCOL = 1
@@ -53,7 +53,7 @@ export interface SubscribeFields {
   /** `*` means every symbol of the gateway. */
   readonly symbols?: readonly string[]
   /** Candles only; `1m` when absent. */
-  readonly timeframe?: Timeframe
+  readonly timeframe?: ChartTimeframe
   /** Rows before live: at most one of `history`, `after` and `from`. */
   readonly history?: number
   /** Resume: the last id that the client has, by symbol. Ticks only. */
@@ -72,7 +72,7 @@ export interface SubscribeFields {
 export interface UnsubscribeFields {
   readonly channel?: Channel
   readonly symbols?: readonly string[]
-  readonly timeframe?: Timeframe
+  readonly timeframe?: ChartTimeframe
 }
 
 export interface ReplayFields {
@@ -101,7 +101,7 @@ export interface ServerMessages {
     readonly channel: Channel
     readonly symbols: readonly string[]
     readonly streams: Readonly<Record<string, string>>
-    readonly timeframe?: Timeframe
+    readonly timeframe?: ChartTimeframe
     readonly interval?: number
     readonly history?: number
     /** Candles: empty buckets carry the last close. */
@@ -117,7 +117,7 @@ export interface ServerMessages {
   readonly tick: TickRow & { readonly symbol: string }
   readonly candle: {
     readonly symbol: string
-    readonly timeframe: Timeframe
+    readonly timeframe: ChartTimeframe
     readonly time: number
     readonly open: number
     readonly high: number
@@ -175,7 +175,7 @@ export interface ServerMessages {
     readonly id?: RequestId
     readonly channel: Channel
     readonly symbols: readonly string[]
-    readonly timeframe?: Timeframe
+    readonly timeframe?: ChartTimeframe
   }
   readonly subscriptions: { readonly id?: RequestId; readonly subscriptions: readonly SubscriptionRow[] }
 }
@@ -213,7 +213,7 @@ interface HistoryPart {
 
 export interface CandleHistory extends HistoryPart {
   readonly channel: 'candles'
-  readonly timeframe: Timeframe
+  readonly timeframe: ChartTimeframe
   /** Ascending, no doubles; the last may be open. */
   readonly candles: readonly OhlcvRow[]
 }
@@ -227,12 +227,16 @@ export interface TickHistory extends HistoryPart {
 export interface TickRow {
   readonly id: Cursor
   readonly prev: Cursor | null
-  readonly price: number
+  /** Null: an observation without a value. */
+  readonly price: number | null
   readonly size?: number
   readonly side?: Side
   readonly time: number
   readonly received: number
   readonly backfilled?: true
+  /** Of an observation: the first day that it describes, and the day on which it was published so; `YYYY-MM-DD`. */
+  readonly period?: string
+  readonly vintage?: string
 }
 
 /** How a feed or a tier is: one of the two is named. */
@@ -250,6 +254,6 @@ export interface StatusRow {
 export interface SubscriptionRow {
   readonly channel: Channel
   readonly symbol: string
-  readonly timeframe?: Timeframe
+  readonly timeframe?: ChartTimeframe
   readonly interval?: number
 }

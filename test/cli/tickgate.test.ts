@@ -153,7 +153,7 @@ describe('tail', () => {
     const { id, time, received } = gateway.ticks('BTC')[0]!
     await said('out', 'buy')
     expect(heard.out).toBe(
-      `symbol,id,prev,price,size,side,time,received,backfilled\nBTC,${id},,100,0.5,buy,${time},${received},\n`,
+      `symbol,id,prev,price,size,side,time,received,backfilled,period,vintage\nBTC,${id},,100,0.5,buy,${time},${received},,,\n`,
     )
   })
 

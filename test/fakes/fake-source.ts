@@ -3,7 +3,7 @@ import type { Candle } from '../../src/market/candle.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
 import type { MarketState } from '../../src/market/market-state.ts'
 import type { Cursor, Update } from '../../src/market/tick.ts'
-import { bucketStart, type Timeframe } from '../../src/market/timeframe.ts'
+import { bucketStart, type ChartTimeframe, TIMEFRAMES, type Timeframe } from '../../src/market/timeframe.ts'
 import { KnownGaps } from '../../src/tiers/memory/known-gaps.ts'
 
 /** A database read that waits for the test. */
@@ -86,7 +86,7 @@ export class FakeSource implements HubSource {
     return this.#read(stored.filter(({ id }) => before === undefined || id < before).slice(-limit))
   }
 
-  async candlesBefore(symbol: string, _: Timeframe, before: number, count: number) {
+  async candlesBefore(symbol: string, _: ChartTimeframe, before: number, count: number) {
     const candles = await this.#read(
       this.of(symbol)
         .storedCandles.filter(({ time }) => time < before)
@@ -121,7 +121,19 @@ export class FakeStream implements StreamView {
     return this.live
   }
 
+  readonly timeframes = TIMEFRAMES
+  readonly endsByClock = true
+  /** Buckets that ended at or before it (Unix ms) are over. */
   closedUntil = Number.NEGATIVE_INFINITY
+
+  overUntil(timeframe: ChartTimeframe): number {
+    return bucketStart(timed(timeframe), this.closedUntil)
+  }
+
+  bucketOf(timeframe: ChartTimeframe, { time }: Pick<Update, 'time'>): number {
+    return bucketStart(timed(timeframe), time)
+  }
+
   knownGaps: readonly StreamGap[] = []
   /** What the database has of candles, of whichever timeframe is asked for; ascending. */
   storedCandles: readonly Candle[] = []
@@ -228,8 +240,8 @@ export class FakeStream implements StreamView {
     return tail.filter(({ id }) => after === null || id > after).slice(0, limit)
   }
 
-  candles(timeframe: Timeframe, count: number): readonly Candle[] {
-    const times = new Set(this.all.map(({ time }) => bucketStart(timeframe, time)))
+  candles(timeframe: ChartTimeframe, count: number): readonly Candle[] {
+    const times = new Set(this.all.map(({ time }) => bucketStart(timed(timeframe), time)))
     return [...times].map((time) => this.candleAt(timeframe, time)!).slice(-count)
   }
 
@@ -247,12 +259,12 @@ export class FakeStream implements StreamView {
     return this.behindCount
   }
 
-  candleBefore(timeframe: Timeframe, time: number): Candle | undefined {
+  candleBefore(timeframe: ChartTimeframe, time: number): Candle | undefined {
     return this.candles(timeframe, this.all.length).findLast((candle) => candle.time < time)
   }
 
-  candleAt(timeframe: Timeframe, time: number): Candle | undefined {
-    const ticks = this.all.filter((tick) => bucketStart(timeframe, tick.time) === time)
+  candleAt(timeframe: ChartTimeframe, time: number): Candle | undefined {
+    const ticks = this.all.filter((tick) => bucketStart(timed(timeframe), tick.time) === time)
     const [first, last] = [ticks[0], ticks.at(-1)]
     if (!first || !last) return undefined
     const prices = ticks.map(({ price }) => price!)
@@ -272,4 +284,10 @@ export class FakeStream implements StreamView {
       revision: 0,
     }
   }
+}
+
+/** No instrument of these is a series. */
+function timed(timeframe: ChartTimeframe): Timeframe {
+  if (timeframe === 'native') throw new Error('nobody is granted native candles of this')
+  return timeframe
 }

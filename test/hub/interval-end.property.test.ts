@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { type Candle, type OhlcvRow, toOhlcvRow } from '../../src/market/candle.ts'
 import { fillRows } from '../../src/market/carried-close.ts'
-import { bucketStart } from '../../src/market/timeframe.ts'
 import type { ServerMessage } from '../../src/wire/messages.ts'
 import { CandlePath, type WatchingClient } from '../fakes/candle-path.ts'
 
@@ -170,7 +169,7 @@ class Watcher {
     this.#end = time + MINUTE
     for (const [name, { since, byTime }] of this.#rows) {
       const view = this.#path.stream(name)
-      expect(view.closedUntil).toBeGreaterThanOrEqual(time + MINUTE)
+      expect(view.overUntil('1m')).toBeGreaterThan(time)
       if (time < since || view.candleAt('1m', time) === undefined) continue
       expect(byTime.has(time), `${name} at ${time}`).toBe(true)
     }
@@ -180,14 +179,14 @@ class Watcher {
     const { since, byTime } = this.#rows.get(name)!
     const view = this.#path.stream(name)
     const held = view.candles('1m', 1_000)
-    const rows = this.#options.fill ? fillRows(held, '1m', view.closedUntil, 1_000) : held
+    const rows = this.#options.fill ? fillRows(held, '1m', view.overUntil('1m'), 1_000) : held
     const ours = [...byTime.values()].filter(([time]) => time >= since).sort(([a], [b]) => a - b)
     expect(ours).toEqual(rows.filter(({ time }) => time >= since).map(toOhlcvRow))
   }
 
   /** Up to where everything is over; undefined where that is not known of all. */
   #endOf(names: readonly string[]): number | undefined {
-    const end = Math.min(...names.map((name) => bucketStart('1m', this.#path.stream(name).closedUntil)))
+    const end = Math.min(...names.map((name) => this.#path.stream(name).overUntil('1m')))
     return names.length > 0 && Number.isFinite(end) ? end : undefined
   }
 }

@@ -60,7 +60,9 @@ async function readKnown(day: string): Promise<readonly KnownKlines[]> {
     .filter((file) => file.day === day)
     .map((file) => ({ ...file, timeframe: parseTimeframe(file.holds) }))
   const read = known.map(async ({ path, symbol, timeframe }) =>
-    timeframe === undefined ? [] : [{ symbol, timeframe, klines: parseKlines(await readFile(path, 'utf8')) }],
+    timeframe === undefined || timeframe === 'native'
+      ? []
+      : [{ symbol, timeframe, klines: parseKlines(await readFile(path, 'utf8')) }],
   )
   return (await Promise.all(read)).flat()
 }

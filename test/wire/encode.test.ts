@@ -56,6 +56,14 @@ describe('encode', () => {
     expect(JSON.parse(encodeTick(bare))).toEqual({ type: 'tick', symbol: 'BTC', ...rest, prev: null, backfilled: true })
   })
 
+  it('tells an observation with its period and vintage, and null for one without a value', () => {
+    const dates = { period: '2026-07-01', vintage: '2026-10-29' }
+    const seen = { ...update, symbol: 'GDP', size: undefined, side: undefined, ...dates }
+    const { size: _, side: __, ...rest } = row
+    expect(JSON.parse(encodeTick(seen))).toEqual({ type: 'tick', symbol: 'GDP', ...rest, ...dates })
+    expect(JSON.parse(encodeTick({ ...seen, price: undefined }))).toMatchObject({ price: null, ...dates })
+  })
+
   it('escapes a symbol that JSON would not take as it is', () => {
     expect(JSON.parse(encodeTick({ ...update, symbol: '"^\\é' }))).toMatchObject({ symbol: '"^\\é' })
   })

@@ -1,6 +1,6 @@
 import type { Candle } from '../../market/candle.ts'
 import { emptyAfter, emptyBuckets } from '../../market/carried-close.ts'
-import { bucketEnd, bucketStart, type Timeframe } from '../../market/timeframe.ts'
+import { bucketEnd, type Timeframe } from '../../market/timeframe.ts'
 import type { StreamView } from '../source.ts'
 
 /**
@@ -19,7 +19,7 @@ export class CandleFill {
   constructor(timeframe: Timeframe, view: StreamView | undefined) {
     const newest = view?.candles(timeframe, 1)[0]
     const afterNewest = newest === undefined ? Number.NEGATIVE_INFINITY : bucketEnd(timeframe, newest.time)
-    const closed = bucketStart(timeframe, view?.closedUntil ?? Number.NEGATIVE_INFINITY)
+    const closed = view?.overUntil(timeframe) ?? Number.NEGATIVE_INFINITY
     this.#timeframe = timeframe
     this.#told = Math.max(afterNewest, closed)
     this.#closed = Number.isFinite(closed) ? closed : afterNewest

@@ -1,6 +1,6 @@
 import type { Candle } from '../../market/candle.ts'
 import type { Cursor, Update } from '../../market/tick.ts'
-import { bucketStart, type Timeframe } from '../../market/timeframe.ts'
+import type { ChartTimeframe } from '../../market/timeframe.ts'
 import { encodeCandle } from '../../wire/encode.ts'
 import { encodeFrame, type Frame } from '../../wire/frame.ts'
 import type { Cadence } from '../cadence.ts'
@@ -16,7 +16,7 @@ const TO_ALL: Cursor = Number.POSITIVE_INFINITY
  * want empty buckets filled get more frames, not others.
  */
 export class CandleGroup {
-  readonly timeframe: Timeframe
+  readonly timeframe: ChartTimeframe
   readonly #interval: number
   readonly #cadence: Cadence
   readonly #view: () => StreamView | undefined
@@ -28,7 +28,7 @@ export class CandleGroup {
   /** Buckets that start before it are over. */
   #closed: number
 
-  constructor(timeframe: Timeframe, interval: number, cadence: Cadence, view: () => StreamView | undefined) {
+  constructor(timeframe: ChartTimeframe, interval: number, cadence: Cadence, view: () => StreamView | undefined) {
     this.timeframe = timeframe
     this.#interval = interval
     this.#cadence = cadence
@@ -45,7 +45,8 @@ export class CandleGroup {
     this.#members.add(member)
     if (!member.fill) return
     this.#fillers.add(member)
-    this.#fill ??= new CandleFill(this.timeframe, this.#view())
+    // Observations have no empty buckets between them.
+    if (this.timeframe !== 'native') this.#fill ??= new CandleFill(this.timeframe, this.#view())
   }
 
   remove(member: CandleSubscription): void {
@@ -55,9 +56,11 @@ export class CandleGroup {
   }
 
   /** Notes the change that a tick made, also to a candle that is final: a revision waits its turn as any change. */
-  touch({ time, id }: Pick<Update, 'time' | 'id'>): void {
+  touch(tick: Pick<Update, 'time' | 'id' | 'period'>): void {
+    const view = this.#view()
+    if (!view) return
     if (this.#dirty.size === 0) this.#cadence.mark(this.#interval, this.#drain)
-    this.#dirty.set(bucketStart(this.timeframe, time), id)
+    this.#dirty.set(view.bucketOf(this.timeframe, tick), tick.id)
   }
 
   /** Notes a change behind the stream. */
@@ -117,6 +120,7 @@ export class CandleGroup {
   }
 
   #closedNow(): number {
-    return bucketStart(this.timeframe, this.#view()?.closedUntil ?? Number.NEGATIVE_INFINITY)
+    const view = this.#view()
+    return view?.endsByClock ? view.overUntil(this.timeframe) : Number.NEGATIVE_INFINITY
   }
 }

@@ -1,7 +1,7 @@
 import { isGatewayError } from '../../base/errors.ts'
 import type { Candle } from '../../market/candle.ts'
 import { fillRows } from '../../market/carried-close.ts'
-import type { Timeframe } from '../../market/timeframe.ts'
+import type { ChartTimeframe } from '../../market/timeframe.ts'
 import { encodeCandleHistory, encodeCandleHistoryHead, HISTORY_END } from '../../wire/encode.ts'
 import { beginFrame, encodeFrame } from '../../wire/frame.ts'
 import type { PerTurn } from '../per-turn.ts'
@@ -12,7 +12,7 @@ import type { CandlePages } from './candle-pages.ts'
 
 export interface CandleHistoryParts {
   readonly symbol: string
-  readonly timeframe: Timeframe
+  readonly timeframe: ChartTimeframe
   /** Rows wanted. */
   readonly history: number
   /** Empty buckets carry the last close. */
@@ -82,7 +82,7 @@ export class CandleHistory {
     this.#missing = undefined
     if (this.#stopped || !view) return true
     const held = view.candles(timeframe, this.#sent === undefined ? history : ALL)
-    const rows = fill ? fillRows(held, timeframe, view.closedUntil, history) : held
+    const rows = fill ? fillRows(held, timeframe, view.overUntil(timeframe), history) : held
     const edge = held[0]?.time
     if (edge === undefined || view.holdsAll(timeframe) || this.#isEnough(edge, rows))
       return this.#end(view, rows, false)

@@ -1,6 +1,6 @@
 import type { Candle } from '../../market/candle.ts'
 import { fillRows } from '../../market/carried-close.ts'
-import type { Timeframe } from '../../market/timeframe.ts'
+import type { ChartTimeframe } from '../../market/timeframe.ts'
 import { encodeCandleRow } from '../../wire/encode.ts'
 import type { TierName } from '../../wire/messages.ts'
 import { RowText } from '../row-text.ts'
@@ -23,11 +23,16 @@ export class CandlePage {
   readonly isWhole: boolean
   /** There are older ones, although these may be fewer than were asked for. */
   readonly hasOlder: boolean
-  readonly #timeframe: Timeframe
+  readonly #timeframe: ChartTimeframe
   readonly #text = new RowText(encodeCandleRow)
   #filled: { readonly most: number; readonly page: CandlePage } | undefined
 
-  constructor(timeframe: Timeframe, rows: readonly Candle[], end: number, { depth, isWhole, hasOlder }: CandleReach) {
+  constructor(
+    timeframe: ChartTimeframe,
+    rows: readonly Candle[],
+    end: number,
+    { depth, isWhole, hasOlder }: CandleReach,
+  ) {
     this.#timeframe = timeframe
     this.rows = rows
     this.end = end

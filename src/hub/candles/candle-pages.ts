@@ -1,6 +1,6 @@
 import { GatewayError } from '../../base/errors.ts'
 import { createSlots } from '../../base/slots.ts'
-import type { Timeframe } from '../../market/timeframe.ts'
+import type { ChartTimeframe } from '../../market/timeframe.ts'
 import type { HubSource, StreamView } from '../source.ts'
 import { CandlePage } from './candle-page.ts'
 
@@ -18,7 +18,7 @@ export interface CandlePagesOptions {
 interface Place {
   readonly key: string
   readonly view: StreamView
-  readonly timeframe: Timeframe
+  readonly timeframe: ChartTimeframe
 }
 
 interface Entry {
@@ -74,7 +74,7 @@ export class CandlePages {
    * The page that leads up to `edge`, where memory's window begins, if it is here and still true; undefined: it has to be
    * read. Synchronous, and as of the view's cursor.
    */
-  find(view: StreamView, timeframe: Timeframe, edge: number, depth: number): CandlePage | undefined {
+  find(view: StreamView, timeframe: ChartTimeframe, edge: number, depth: number): CandlePage | undefined {
     const place = placeOf(view, timeframe)
     const entry = this.#entries.get(place.key)
     if (!entry) return undefined
@@ -89,7 +89,7 @@ export class CandlePages {
    * Reads the page that leads up to memory's window, once for all who want it now. It may be untrue already when this
    * resolves. @throws GatewayError tier_unavailable
    */
-  read(view: StreamView, timeframe: Timeframe, depth: number): Promise<void> {
+  read(view: StreamView, timeframe: ChartTimeframe, depth: number): Promise<void> {
     const place = placeOf(view, timeframe)
     const running = this.#readings.get(place.key)
     if (running && running.depth >= depth && running.view === view) {
@@ -158,7 +158,7 @@ function maxAge({ isWhole }: CandlePage): number {
   return isWhole ? MAX_AGE_MS : MAX_AGE_OF_PART_MS
 }
 
-function placeOf(view: StreamView, timeframe: Timeframe): Place {
+function placeOf(view: StreamView, timeframe: ChartTimeframe): Place {
   const { source, sourceSymbol } = view.instrument
   return { key: `${source} ${sourceSymbol} ${timeframe}`, view, timeframe }
 }

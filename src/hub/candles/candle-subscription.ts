@@ -1,5 +1,5 @@
 import type { Cursor } from '../../market/tick.ts'
-import type { Timeframe } from '../../market/timeframe.ts'
+import type { ChartTimeframe } from '../../market/timeframe.ts'
 import type { Frame } from '../../wire/frame.ts'
 import type { StreamView } from '../source.ts'
 import type { PartOutlet, Subscription } from '../subscription.ts'
@@ -15,7 +15,7 @@ export interface CandleSubscriptionParts extends CandleHistoryParts {
 export class CandleSubscription implements Subscription {
   readonly channel = 'candles'
   readonly symbol: string
-  readonly timeframe: Timeframe
+  readonly timeframe: ChartTimeframe
   readonly interval: number
   readonly fill: boolean
   readonly #parts: CandleSubscriptionParts

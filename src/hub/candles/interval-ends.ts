@@ -1,4 +1,4 @@
-import { bucketStart, TIMEFRAME_MS, type Timeframe } from '../../market/timeframe.ts'
+import { TIMEFRAME_MS, type Timeframe } from '../../market/timeframe.ts'
 import { encode } from '../../wire/encode.ts'
 import { encodeFrame, type Frame } from '../../wire/frame.ts'
 import type { HubSource } from '../source.ts'
@@ -31,7 +31,9 @@ export class IntervalEnds {
 
   /** It is granted: until its snapshot is out no bucket ends without it. */
   expect(member: CandleSubscription): void {
-    const { timeframe, outlet } = member
+    const { timeframe, outlet, symbol } = member
+    // What does not end by the clock holds nobody up.
+    if (timeframe === 'native' || this.#source.stream(symbol)?.endsByClock !== true) return
     const watches = this.#watches.get(timeframe) ?? new Map<Outlet, IntervalWatch>()
     const watch = watches.get(outlet) ?? new IntervalWatch()
     this.#watches.set(timeframe, watches)
@@ -41,18 +43,24 @@ export class IntervalEnds {
 
   /** Its snapshot is of this moment. */
   join(member: CandleSubscription): void {
-    const { symbol, timeframe, outlet, source } = member
-    const end = bucketStart(timeframe, this.#source.stream(symbol)?.closedUntil ?? Number.NEGATIVE_INFINITY)
-    if (source !== undefined) this.#watches.get(timeframe)?.get(outlet)?.join(source, end)
+    const { symbol, source } = member
+    const end = this.#source.stream(symbol)?.overUntil(member.timeframe) ?? Number.NEGATIVE_INFINITY
+    const watch = this.#watchOf(member)
+    if (source !== undefined && watch?.has(member)) watch.join(source, end)
   }
 
   leave(member: CandleSubscription): void {
     const { timeframe, outlet } = member
+    const watch = this.#watchOf(member)
+    if (watch === undefined || timeframe === 'native') return
     const watches = this.#watches.get(timeframe)
-    const watch = watches?.get(outlet)
-    watch?.leave(member)
-    if (watch?.isEmpty) watches?.delete(outlet)
+    watch.leave(member)
+    if (watch.isEmpty) watches?.delete(outlet)
     if (watches?.size === 0) this.#watches.delete(timeframe)
+  }
+
+  #watchOf({ timeframe, outlet }: CandleSubscription): IntervalWatch | undefined {
+    return timeframe === 'native' ? undefined : this.#watches.get(timeframe)?.get(outlet)
   }
 
   announce(): void {
@@ -75,7 +83,7 @@ export class IntervalEnds {
     const bySource = new Map<string, number>()
     const streams = this.#source.symbols().flatMap((symbol) => {
       const view = this.#source.stream(symbol)
-      return view ? [{ symbol, source: view.instrument.source, end: bucketStart(timeframe, view.closedUntil) }] : []
+      return view?.endsByClock ? [{ symbol, source: view.instrument.source, end: view.overUntil(timeframe) }] : []
     })
     for (const { source, end } of streams) bySource.set(source, Math.max(end, bySource.get(source) ?? end))
     const late = streams.filter(({ source, end }) => end < bySource.get(source)!)

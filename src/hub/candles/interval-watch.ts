@@ -31,6 +31,10 @@ export class IntervalWatch {
     this.#pending += 1
   }
 
+  has(member: CandleSubscription): boolean {
+    return this.#members.get(member.symbol) === member
+  }
+
   /** Its snapshot of `source` has gone out, in which the buckets that start before `end` are over. */
   join(source: string, end: number): void {
     this.#pending -= 1
@@ -40,7 +44,7 @@ export class IntervalWatch {
   }
 
   leave(member: CandleSubscription): void {
-    if (this.#members.get(member.symbol) !== member) return
+    if (!this.has(member)) return
     this.#members.delete(member.symbol)
     const { source } = member
     if (source === undefined) {

@@ -1,6 +1,7 @@
+import { calendarOf } from '../../market/calendar.ts'
 import type { Candle } from '../../market/candle.ts'
 import type { TimeRange } from '../../market/time-range.ts'
-import { bucketStart, TIMEFRAME_MS, type Timeframe } from '../../market/timeframe.ts'
+import { TIMEFRAME_MS, type Timeframe } from '../../market/timeframe.ts'
 import type { MemoryStream } from '../../tiers/memory/memory.ts'
 import { CandlePages, type CandlePagesPorts } from './candle-pages.ts'
 import { heldCandles } from './held-candles.ts'
@@ -44,7 +45,7 @@ export class ChartReader {
   /** Whether the bucket at `time` is known to be the first in which the instrument was traded. */
   isFirst(stream: MemoryStream, timeframe: Timeframe, time: number): boolean {
     const listed = this.#ports.listings.known(stream)
-    return listed !== undefined && time <= bucketStart(timeframe, listed)
+    return listed !== undefined && time <= calendarOf(stream.instrument).startOf(timeframe, listed)
   }
 
   /** The newest `limit` candles that begin before `before` (Unix ms; unset: all). `next`: what is older ends there. */
@@ -67,7 +68,7 @@ export class ChartReader {
     const from = before - count * TIMEFRAME_MS[timeframe]
     if (!pages.isKept(timeframe, from)) return this.#older(stream, timeframe, before, count)
     const listed = await listings.of(stream)
-    const first = listed === undefined ? Number.NEGATIVE_INFINITY : bucketStart(timeframe, listed)
+    const first = listed === undefined ? Number.NEGATIVE_INFINITY : calendarOf(instrument).startOf(timeframe, listed)
     const isStored = await pages.store(stream, timeframe, { from: Math.max(first, from), to: before })
     const candles = await this.#database.candlesBefore(instrument, timeframe, before, count)
     if (!isStored) return { candles, isWhole: false }

@@ -1,10 +1,11 @@
+import { calendarOf } from '../../market/calendar.ts'
 import { streamName } from '../../market/instrument.ts'
 import { TIMEFRAME_MS } from '../../market/timeframe.ts'
 import type { MemoryStream } from '../../tiers/memory/memory.ts'
 import { type CandlePages, pageAt } from './candle-pages.ts'
 
 /**
- * When each instrument was first traded, to the day (UTC): before it there is nothing to ask for. Found by the longest
+ * When each instrument was first traded, to the day of its exchange: before it there is nothing to ask for. Found by the longest
  * candles, of which a thousand are twenty years; what was asked for that is stored, so that no other run asks again.
  */
 export class Listings {
@@ -47,7 +48,7 @@ export class Listings {
       const { candles, isWhole } = await this.#pages.read(stream, '1D', time)
       if (!isWhole) return undefined
       const first = candles.find((candle) => candle.time >= week)
-      if (first !== undefined) return Math.min(first.time, end)
+      if (first !== undefined) return calendarOf(stream.instrument).beginOf('1D', Math.min(first.time, end))
     }
     return undefined
   }

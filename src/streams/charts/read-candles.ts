@@ -1,7 +1,8 @@
+import { calendarOf } from '../../market/calendar.ts'
 import type { Candle } from '../../market/candle.ts'
 import type { Cursor } from '../../market/tick.ts'
 import type { TimeRange } from '../../market/time-range.ts'
-import { bucketStart, TIMEFRAME_MS, type Timeframe } from '../../market/timeframe.ts'
+import { TIMEFRAME_MS, type Timeframe } from '../../market/timeframe.ts'
 import type { MemoryStream } from '../../tiers/memory/memory.ts'
 import type { CandlePage } from './candle-pages.ts'
 import { heldCandles, heldSince } from './held-candles.ts'
@@ -98,5 +99,5 @@ async function firstBucket(stream: MemoryStream, timeframe: Timeframe, ports: Re
 
 function knownFirst(stream: MemoryStream, timeframe: Timeframe, { listings }: ReadCandlesPorts): number | undefined {
   const listed = listings.known(stream)
-  return listed === undefined ? undefined : bucketStart(timeframe, listed)
+  return listed === undefined ? undefined : calendarOf(stream.instrument).startOf(timeframe, listed)
 }

@@ -1,9 +1,10 @@
 import type { Finding } from '../../base/task-event.ts'
+import { type Calendar, calendarOf } from '../../market/calendar.ts'
 import { CANDLE_NUMBERS, type Candle } from '../../market/candle.ts'
 import type { Instrument } from '../../market/instrument.ts'
 import { InstrumentCandles } from '../../market/instrument-candles.ts'
 import type { Update } from '../../market/tick.ts'
-import { bucketEnd, bucketStart, TIMEFRAMES, type Timeframe } from '../../market/timeframe.ts'
+import { TIMEFRAME_MS, TIMEFRAMES, type Timeframe } from '../../market/timeframe.ts'
 import { candlesKeptSince } from '../../tiers/database/candle-retention.ts'
 import type { Database, TimeRange } from '../../tiers/database/database.ts'
 import { PAGE_TICKS } from '../stored-ticks.ts'
@@ -31,7 +32,7 @@ export class CandleCheck {
     this.#instrument = instrument
     this.#ports = ports
     this.#folded = new InstrumentCandles(instrument, 2 * PAGE_TICKS)
-    this.#timeframes = TIMEFRAMES.map((timeframe) => new TimeframeCheck(timeframe))
+    this.#timeframes = TIMEFRAMES.map((timeframe) => new TimeframeCheck(timeframe, calendarOf(instrument)))
   }
 
   /** Candles that say what their trades say. */
@@ -58,12 +59,13 @@ export class CandleCheck {
     for (const { timeframe, candles } of this.#folded.takeDirty()) {
       this.#timeframes.find((each) => each.timeframe === timeframe)?.take(candles)
     }
-    for (const each of this.#timeframes) yield* this.#compare(each, bucketStart(each.timeframe, until))
+    for (const each of this.#timeframes) yield* this.#compare(each, each.startOf(until))
   }
 
   /** No more trades will come: what began before `until` and was not compared cannot be. */
   end(until: number): void {
-    for (const each of this.#timeframes) this.#unchecked += each.timesIn(Number.NEGATIVE_INFINITY, until).length
+    for (const each of this.#timeframes)
+      this.#unchecked += each.timesIn(Number.NEGATIVE_INFINITY, each.startOf(until - 1) + 1).length
   }
 
   async *#compare(check: TimeframeCheck, until: number): AsyncGenerator<Finding> {
@@ -90,7 +92,7 @@ export class CandleCheck {
         { from, to: range.to },
         PAGE_CANDLES,
       )
-      const to = page.length < PAGE_CANDLES ? range.to : bucketEnd(check.timeframe, page.at(-1)!.time)
+      const to = page.length < PAGE_CANDLES ? range.to : page.at(-1)!.time + TIMEFRAME_MS[check.timeframe]
       const rows = new Map(page.map((stored) => [stored.time, stored]))
       for (const time of [...new Set([...rows.keys(), ...check.timesIn(from, to)])].sort((a, b) => a - b)) {
         yield { time, folded: check.folded(time), stored: rows.get(time) }
@@ -115,9 +117,16 @@ class TimeframeCheck {
   readonly #waiting = new Map<number, Candle>()
   #broken: TimeRange[] = []
   #until: number | undefined
+  readonly #calendar: Calendar
 
-  constructor(timeframe: Timeframe) {
+  constructor(timeframe: Timeframe, calendar: Calendar) {
     this.timeframe = timeframe
+    this.#calendar = calendar
+  }
+
+  /** The `time` of the bucket that a moment falls into. */
+  startOf(moment: number): number {
+    return this.#calendar.startOf(this.timeframe, moment)
   }
 
   take(candles: readonly Candle[]): void {
@@ -149,8 +158,8 @@ class TimeframeCheck {
 
   breakBetween(from: number, to: number): void {
     const range = {
-      from: Number.isFinite(from) ? bucketStart(this.timeframe, from) : from,
-      to: bucketEnd(this.timeframe, bucketStart(this.timeframe, to)),
+      from: Number.isFinite(from) ? this.startOf(from) : from,
+      to: this.startOf(to) + TIMEFRAME_MS[this.timeframe],
     }
     const last = this.#broken.at(-1)
     // Many small holes in one long bucket are one.

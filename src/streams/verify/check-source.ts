@@ -1,10 +1,11 @@
 import type { Finding } from '../../base/task-event.ts'
 import type { Feed } from '../../feed.ts'
+import { calendarOf } from '../../market/calendar.ts'
 import { CANDLE_NUMBERS, type Candle } from '../../market/candle.ts'
 import type { IdRange } from '../../market/id-range.ts'
 import type { Instrument } from '../../market/instrument.ts'
 import type { Cursor, Tick } from '../../market/tick.ts'
-import { bucketEnd, type Timeframe } from '../../market/timeframe.ts'
+import type { Timeframe } from '../../market/timeframe.ts'
 import type { Database, TimeRange } from '../../tiers/database/database.ts'
 import { MOST_BUCKETS, sourceCandles } from '../source-candles.ts'
 import { isoTime, unaccounted } from './check-ids.ts'
@@ -28,13 +29,14 @@ export async function* checkSourceCandles(
 ): AsyncGenerator<Finding> {
   if (ports.feed.candles === undefined) return
   const { database, settled, now } = ports
+  const calendar = calendarOf(instrument)
   for await (const part of sourceCandles(instrument, range, ports.feed, now(), signal)) {
     const { timeframe, candles: theirs } = part
     const ours = await candlesByTime(instrument, timeframe, part.range, database)
     for (const time of [...new Set([...theirs.keys(), ...ours.keys()])].sort((a, b) => a - b)) {
       const their = theirs.get(time)
       // One that has only just ended may not be finished here or there.
-      if (bucketEnd(timeframe, time) > range.to || their?.final === false) continue
+      if (calendar.endOf(timeframe, time) > range.to || their?.final === false) continue
       let our = ours.get(time)
       if (!isSame(our, their)) {
         await settled()

@@ -1,5 +1,5 @@
 import type { AssetClass, Instrument } from '../../market/instrument.ts'
-import type { Timeframe } from '../../market/timeframe.ts'
+import type { ChartTimeframe } from '../../market/timeframe.ts'
 import { CacheGrace, CacheTTL } from './cache-ttl.ts'
 import type { CandlesValue, MarketValue, PredictionValue, PriceValue } from './values.ts'
 
@@ -51,12 +51,12 @@ export class CacheKeys {
     return { name: `market:${scope}`, kind: 'market', seconds: CacheTTL.market, graceSeconds: CacheGrace.market }
   }
 
-  chart(symbol: string, timeframe: Timeframe): CacheKey<CandlesValue> {
+  chart(symbol: string, timeframe: ChartTimeframe): CacheKey<CandlesValue> {
     const name = `chart:${symbol}:${timeframe}`
     return { name, kind: 'chart', seconds: CacheTTL.chart, graceSeconds: CacheGrace.chart }
   }
 
-  wsHistory(symbol: string, timeframe: Timeframe): CacheKey<CandlesValue> {
+  wsHistory(symbol: string, timeframe: ChartTimeframe): CacheKey<CandlesValue> {
     const name = `ws_history:${symbol}:${timeframe}`
     return { name, kind: 'ws_history', seconds: CacheTTL.wsHistory, graceSeconds: CacheGrace.wsHistory }
   }

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import { toOhlcvRow } from '../../market/candle.ts'
 import type { Cursor } from '../../market/tick.ts'
-import type { Timeframe } from '../../market/timeframe.ts'
+import type { ChartTimeframe } from '../../market/timeframe.ts'
 import type { CacheKeys } from '../cache/cache-keys.ts'
 import type { CacheManager } from '../cache/cache-manager.ts'
 import { CacheTTL } from '../cache/cache-ttl.ts'
@@ -11,7 +11,7 @@ import type { MemoryStream, MemoryTier } from '../memory/memory.ts'
 /** Candles that somebody looks at. */
 export interface WatchedCandles {
   readonly symbol: string
-  readonly timeframe: Timeframe
+  readonly timeframe: ChartTimeframe
 }
 
 export interface HistoryPublisherOptions {
