@@ -8,6 +8,7 @@ import { startCacheSide } from './gateway/cache-side.ts'
 import { createCacheView } from './gateway/cache-view.ts'
 import { type ChartSide, createChartSide } from './gateway/chart-side.ts'
 import { type FeedTallies, type RunningFeeds, startFeeds, tellSettled } from './gateway/feed-side.ts'
+import { createFeedsView, type FeedsView } from './gateway/feeds-view.ts'
 import { createPriceSide, type PriceSide } from './gateway/price-side.ts'
 import { createReadSide, listInstruments } from './gateway/read-side.ts'
 import { Statuses } from './gateway/statuses.ts'
@@ -91,6 +92,7 @@ interface Parts {
   charts?: ChartSide
   cacheView?: CacheView
   running?: RunningFeeds
+  feeds?: FeedsView
   tasks?: TaskSide
 }
 
@@ -166,6 +168,8 @@ async function start(options: GatewayOptions, onClose: OnClose): Promise<Serving
   store.onRefill(running.refill)
   onClose(running.close)
   parts.running = running
+  parts.feeds = createFeedsView({ feeds, statuses, tallies, memory, clock: systemClock })
+  onClose(async () => parts.feeds?.close())
   const tasks = createTaskSide({
     ...{ memory, database, feeds, config, now, storeChanged },
     stored: () => writer.flush(),
@@ -173,7 +177,7 @@ async function start(options: GatewayOptions, onClose: OnClose): Promise<Serving
   })
   onClose(tasks.close)
   parts.tasks = tasks
-  metrics.add(gatewayMetrics({ memory, feeds: tallies, writer, hub, cache, redis, database: tier }))
+  metrics.add(gatewayMetrics({ memory, statuses, feeds: tallies, writer, hub, cache, redis, database: tier }))
   const gateway = { url, memory, writer, hub, tallies, ready }
   onServing?.(gateway)
   await tier.opened
@@ -195,6 +199,7 @@ function openHttp(
     prices: () => parts.prices,
     cache: () => parts.cacheView,
     charts: () => parts.charts,
+    feeds: () => parts.feeds?.answer(),
     runTask(request, signal) {
       if (parts.tasks !== undefined) return parts.tasks.run(request, signal)
       throw new GatewayError('unavailable', 'the gateway is starting')

@@ -59,7 +59,7 @@ function lineOf(event: TaskEvent): string {
 
 /** Whether exit code 1 says that something differs, or is not there. */
 export function isTask(command: Command): boolean {
-  return ['verify', 'backfill', 'cache'].includes(command.name())
+  return ['verify', 'backfill', 'cache', 'status'].includes(command.name())
 }
 
 /** A wrong argument is no difference: it has the exit code of what could not be found out. */

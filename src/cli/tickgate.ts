@@ -7,6 +7,7 @@ import { cacheCommand } from './cache.ts'
 import { demoCommand } from './demo.ts'
 import { migrateCommand } from './migrate.ts'
 import { serveCommand } from './serve.ts'
+import { statusCommand } from './status.ts'
 import { tailCommand } from './tail.ts'
 import { exitOnUsage, isTask } from './task.ts'
 import { verifyCommand } from './verify.ts'
@@ -22,7 +23,10 @@ const program = new Command('tickgate')
     '\nWithout a command, tickgate serves. The gateway is configured by its environment: see .env.example.',
   )
 
-const commands = [serveCommand, demoCommand, tailCommand, cacheCommand, verifyCommand, backfillCommand, migrateCommand]
+const commands = [
+  ...[serveCommand, demoCommand, tailCommand, statusCommand, cacheCommand, verifyCommand, backfillCommand],
+  migrateCommand,
+]
 for (const command of commands) {
   program.addCommand(command.copyInheritedSettings(program))
   const all = [command, ...command.commands.map((each) => each.copyInheritedSettings(program))]

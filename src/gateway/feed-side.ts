@@ -8,7 +8,6 @@ import type { Feed } from '../feed.ts'
 import type { Hub } from '../hub/hub.ts'
 import { createDelivery } from '../ingest.ts'
 import { type Instrument, streamName } from '../market/instrument.ts'
-import type { MarketState } from '../market/market-state.ts'
 import type { Hole } from '../market/sequencer.ts'
 import { PolledRun } from '../streams/polled/polled-run.ts'
 import { FeedRun, type RunFeedPorts } from '../streams/run-feed.ts'
@@ -185,18 +184,6 @@ function feedPorts(
     log,
     now,
   }
-}
-
-/** What a source says of a market beside its ticks: remembered, and told where it is shown. */
-export function tellMarket(
-  symbol: string,
-  state: MarketState,
-  { memory, hub, onTick, now }: Pick<FeedSideParts, 'memory' | 'hub' | 'onTick' | 'now'>,
-): void {
-  const stream = memory.stream(symbol)
-  if (stream === undefined || !stream.sayMarket(state, now())) return
-  onTick(stream)
-  hub.requote(symbol)
 }
 
 /** Tells everyone what became of a gap, or of a part of it. */

@@ -3,6 +3,7 @@ import { createDelivery } from '../ingest.ts'
 import { streamName } from '../market/instrument.ts'
 import type { PolledRunPorts } from '../streams/polled/polled-run.ts'
 import type { FeedSideParts } from './feed-side.ts'
+import { tellMarket } from './tell-market.ts'
 
 /** What is counted of a feed. */
 export interface PolledCounts {
@@ -12,10 +13,8 @@ export interface PolledCounts {
 }
 
 /** Where everything a polled feed brings goes: its ticks are stored already when they come here. */
-export function polledPorts(
-  { memory, database, waiting, writer, hub, onTick, log, now }: FeedSideParts,
-  counts: PolledCounts,
-): PolledRunPorts {
+export function polledPorts(parts: FeedSideParts, counts: PolledCounts): PolledRunPorts {
+  const { memory, database, waiting, writer, hub, onTick, onStatus, log, now } = parts
   const { skipped, doubles } = counts
   const deliver = createDelivery({
     remember(update) {
@@ -44,11 +43,8 @@ export function polledPorts(
     },
     storeCandle: (row) => writer.candle(row),
     onRevised: (symbol, time) => hub.revise(symbol, time),
-    onState(symbol, state) {
-      const stream = memory.stream(symbol)
-      if (stream?.sayMarket(state, now())) onTick(stream)
-    },
-    onStatus: (status) => log.debug({ ...status }, 'feed status'),
+    onState: (symbol, state) => tellMarket(symbol, state, parts),
+    onStatus,
     onDouble: ({ symbol, id }) => doubles.count(`${symbol} ${id}`),
     onSkipped: ({ message }) => skipped.count(message),
   }

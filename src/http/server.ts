@@ -4,10 +4,12 @@ import { resolve } from 'node:path'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { describeError, GatewayError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { FeedsAnswer } from '../wire/feeds.ts'
 import { addCache, type CacheView } from './cache.ts'
 import { addChart, type ChartSource } from './chart.ts'
 import { prepareClosing } from './closing.ts'
 import { addDashboard } from './dashboard.ts'
+import { addFeeds } from './feeds.ts'
 import { addGaps, type GapSource } from './gaps.ts'
 import { addHealth, type Readiness } from './health.ts'
 import { addInstruments, type ListedInstrument } from './instruments.ts'
@@ -30,6 +32,8 @@ export interface HttpOptions {
   /** Where ticks, gaps and observations are read; undefined while the gateway starts. */
   readonly prices: () => PriceSource | undefined
   readonly source: () => (TickSource & GapSource & ObservationSource) | undefined
+  /** How the feeds and tiers are; undefined while the gateway starts. */
+  readonly feeds: () => FeedsAnswer | undefined
   /** What is told of the cache; undefined while the gateway starts. */
   readonly cache: () => CacheView | undefined
   /** Where charts are read; undefined while the gateway starts. */
@@ -70,6 +74,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   addTicks(app, options.source)
   addPrices(app, options.prices)
   addGaps(app, options.source)
+  addFeeds(app, options.feeds)
   addObservations(app, options.source)
   addChart(app, options.charts)
   addMetrics(app, options.metrics)

@@ -1,3 +1,4 @@
+import { SERVICE_STATES, type ServiceState } from '../base/service-state.ts'
 import type { MemoryTier } from '../tiers/memory/memory.ts'
 import { counter, gauge, type Labels, type Metric } from './metric.ts'
 
@@ -10,16 +11,41 @@ export interface FeedFigures {
 }
 
 export interface FeedMetricsParts {
-  readonly memory: Pick<MemoryTier, 'streams' | 'awaited'>
+  readonly memory: Pick<MemoryTier, 'streams' | 'awaited' | 'heardAt'>
   /** By the feed's name. */
   readonly feeds: ReadonlyMap<string, FeedFigures>
+  /** By the feed's name too: of those that are off as well. */
+  readonly statuses: { readonly feeds: ReadonlyMap<string, FeedHealth> }
+}
+
+export interface FeedHealth {
+  readonly state: ServiceState
+  readonly restarts: number
 }
 
 /** What the sources bring, a series a feed; and the streams that it becomes, never a series a symbol. */
-export function feedMetrics({ memory, feeds }: FeedMetricsParts): readonly Metric[] {
+export function feedMetrics({ memory, feeds, statuses }: FeedMetricsParts): readonly Metric[] {
   const byFeed = (read: (figures: FeedFigures) => number) => () =>
     [...feeds].map(([feed, figures]): [Labels, number] => [{ feed }, read(figures)])
   return [
+    gauge(
+      'tickgate_feed_state',
+      '1 for the state that a feed is in: `connecting`, `live`, `stale` (not heard), `down` (tried again), `off`.',
+      () => feedStates(statuses.feeds),
+      ['feed', 'state'],
+    ),
+    counter(
+      'tickgate_feed_restarts_total',
+      'How often the source was lost.',
+      () => [...statuses.feeds].map(([feed, { restarts }]): [Labels, number] => [{ feed }, restarts]),
+      ['feed'],
+    ),
+    gauge(
+      'tickgate_feed_last_heard_timestamp_seconds',
+      'When the source was there last, with news or without, Unix time.',
+      () => lastHeard(memory, feeds.keys()),
+      ['feed'],
+    ),
     counter(
       'tickgate_feed_ticks_total',
       'Ticks taken into memory.',
@@ -60,6 +86,19 @@ export function feedMetrics({ memory, feeds }: FeedMetricsParts): readonly Metri
       return ticks
     }),
   ]
+}
+
+function feedStates(feeds: ReadonlyMap<string, FeedHealth>): readonly [Labels, number][] {
+  return [...feeds].flatMap(([feed, { state: now }]) =>
+    SERVICE_STATES.map((state): [Labels, number] => [{ feed, state }, state === now ? 1 : 0]),
+  )
+}
+
+function lastHeard(memory: FeedMetricsParts['memory'], feeds: Iterable<string>): readonly [Labels, number][] {
+  return [...feeds].flatMap((feed): [Labels, number][] => {
+    const ms = memory.heardAt(feed)
+    return ms === undefined ? [] : [[{ feed }, ms / 1_000]]
+  })
 }
 
 function lastReceived(memory: FeedMetricsParts['memory']): readonly [Labels, number][] {

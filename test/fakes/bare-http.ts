@@ -11,6 +11,7 @@ export function bareHttp(): HttpOptions {
     source: () => undefined,
     cache: () => undefined,
     charts: () => undefined,
+    feeds: () => undefined,
     prices: () => undefined,
     runTask() {
       throw new GatewayError('unavailable', 'the gateway is starting')

@@ -4,6 +4,7 @@ import { createTally } from '../../src/base/tally.ts'
 import { createHttpServer, type HttpServer } from '../../src/http/server.ts'
 import type { HubStats } from '../../src/hub/hub.ts'
 import { createExposition } from '../../src/metrics/exposition.ts'
+import type { FeedHealth } from '../../src/metrics/feed-metrics.ts'
 import { buildMetrics, gatewayMetrics } from '../../src/metrics/gateway-metrics.ts'
 import type { DatabaseStatus } from '../../src/tiers/database/database-status.ts'
 import { MemoryTier } from '../../src/tiers/memory/memory.ts'
@@ -31,10 +32,12 @@ async function subject(symbols = 1) {
     memory.adopt(stream)
   }
   const tally = () => createTally(() => undefined, Date.now)
+  const health: FeedHealth = { state: 'live', restarts: 2 }
   const feed = { ticks: 0, gaps: 0, doubles: tally(), skipped: tally() }
   const writer = createDatabaseWriter({ database: new MemoryDatabase(), flushMs: 60_000 })
   const parts = {
     ...{ memory, writer, feeds: new Map([['binance', feed]]) },
+    statuses: { feeds: new Map([['binance', health]]) },
     hub: { stats: quiet },
     cache: heldCache().cache,
     redis: NO_REDIS,
@@ -86,8 +89,13 @@ describe('/metrics', () => {
     memory.stream('S0')!.append(update(2, { received: NOON + 1_500 }))
     memory.stream('S0')!.sayGap({ from: 3, to: 5, status: 'open', reason: undefined })
     memory.await('ETH')
+    memory.heard('binance', NOON + 9_000)
     const metrics = await scrape()
     const binance = { feed: 'binance' }
+    expect(seriesOf(metrics, 'tickgate_feed_state', { ...binance, state: 'live' })).toBe(1)
+    expect(seriesOf(metrics, 'tickgate_feed_state', { ...binance, state: 'down' })).toBe(0)
+    expect(seriesOf(metrics, 'tickgate_feed_restarts_total', binance)).toBe(2)
+    expect(seriesOf(metrics, 'tickgate_feed_last_heard_timestamp_seconds', binance)).toBe((NOON + 9_000) / 1_000)
     expect(seriesOf(metrics, 'tickgate_feed_ticks_total', binance)).toBe(3)
     expect(seriesOf(metrics, 'tickgate_feed_gaps_total', binance)).toBe(1)
     expect(seriesOf(metrics, 'tickgate_feed_double_ticks_total', binance)).toBe(1)
