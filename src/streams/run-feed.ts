@@ -86,6 +86,8 @@ export class FeedRun {
   readonly #recalled = new Set<string>()
   /** When the last tick happened before what was missed: since then stored candles may lack trades. */
   readonly #missedSince = new Map<string, number>()
+  /** By symbol: of streams that began without their database. */
+  readonly #marks = new Map<string, Gap>()
   #isOverlapping = false
   #idsReset: GatewayError | undefined
 
@@ -191,8 +193,10 @@ export class FeedRun {
   /** Before the first tick of a stream that does not know what is stored: a crash would leave a hole that nobody knows of. */
   #markBeginning({ symbol, id }: Update): void {
     const stream = this.#ports.memory.stream(symbol)
-    if (this.#feed.ids === 'contiguous' && stream?.unknownThrough === null)
-      this.#ports.storeGap(markBefore(stream.instrument, id))
+    if (this.#feed.ids !== 'contiguous' || stream?.unknownThrough !== null) return
+    const mark = markBefore(stream.instrument, id)
+    this.#marks.set(symbol, mark)
+    this.#ports.storeGap(mark)
   }
 
   /** Serves an instrument from what is stored of it. */
@@ -213,7 +217,10 @@ export class FeedRun {
     const { symbol } = instrument
     for (const row of candles) this.#ports.storeCandle(row)
     for (const gap of gaps) this.#gaps.add(gap)
-    for (const mark of marks) this.#ports.storeGap(withoutMark(mark))
+    // Its own may have been on its way still when the others were read.
+    const own = this.#marks.get(symbol)
+    const all = own === undefined || marks.some(({ from }) => from === own.from) ? marks : [...marks, own]
+    for (const mark of all) this.#ports.storeGap(withoutMark(mark))
     if (newest === undefined || this.#feed.ids !== 'contiguous') return
     for (const { from, to } of holes) this.#tellGap(instrument, { symbol, from, to }, MISSED)
     if (holes.length > 0) this.#missedSince.set(symbol, newest.time)

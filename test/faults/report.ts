@@ -47,6 +47,11 @@ export class Report {
     return { debug: () => {}, info: at('info'), warn: at('warn'), error: at('error') }
   }
 
+  /** Whether a line of the diary holds this. */
+  hasSaid(text: string): boolean {
+    return this.#lines.some((line) => line.includes(text))
+  }
+
   /** The last lines of the diary. */
   last(count: number): string {
     return this.#lines.slice(-count).join('\n')

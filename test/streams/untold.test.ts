@@ -104,6 +104,22 @@ it('a stream that finds its database takes its mark back where nothing is missin
   expect(database.gapRows).toHaveLength(1)
 })
 
+it('a stream takes its mark back that was on its way to the database when it looked there', async () => {
+  const feed = new ExchangeFeed(NOON)
+  const database = new AwayDatabase()
+  tradeFor(feed, 100)
+  await runAndStop(feed, database)
+  tradeFor(feed, 300)
+  database.isAway = true
+  const side = startSide(feed, database)
+  await side.caughtUp()
+  const [mark] = database.gapRows.splice(0)
+  database.isAway = false
+  await expect.poll(() => side.stream().unknownThrough).toBe(undefined)
+  expect(side.gaps).toHaveLength(1)
+  expect(side.stored).toEqual([mark, { ...mark, status: 'filled', reason: undefined }])
+})
+
 it('a break among the newest stored trades that is in no gap is found at a start, and filled', async () => {
   const feed = new ExchangeFeed(NOON)
   const database = new MemoryDatabase()
