@@ -3,40 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { createBinanceFeed } from '../../feeds/binance.ts'
 import { createFeeds } from '../../feeds/index.ts'
 import { isGatewayError } from '../../src/base/errors.ts'
-import type { Instrument } from '../../src/market/instrument.ts'
-import { startStreamSource } from '../fakes/stream-source.ts'
-import { aggTradeFrame, BINANCE_MESSAGES } from '../fixtures/binance/frames.ts'
-import { describeFeed } from '../suites/feed.ts'
+import { aggTradeFrame } from '../fixtures/binance/frames.ts'
 
 const SYMBOLS = [
   { symbol: 'BTC', sourceSymbol: 'BTCUSDT' },
   { symbol: 'PEPE', sourceSymbol: 'PEPEUSDT' },
 ]
-
-const INSTRUMENTS: readonly Instrument[] = SYMBOLS.map((mapping) => ({
-  ...mapping,
-  assetClass: 'crypto',
-  source: 'binance',
-  priceDigits: 8,
-  sizeDigits: 8,
-}))
-
-describeFeed(
-  'binance',
-  async () => {
-    const source = await startStreamSource()
-    const feed = createBinanceFeed({ symbols: SYMBOLS, streamUrl: source.url, restUrl: 'http://127.0.0.1:1' })
-    const peer = source.nextPeer()
-    return {
-      feed,
-      instruments: INSTRUMENTS,
-      connections: source.connections,
-      say: (text) => void peer.then(({ send }) => send(text)),
-      close: source.close,
-    }
-  },
-  { toRaw: (text) => text, messages: BINANCE_MESSAGES },
-)
 
 describe('normalize', () => {
   const feed = createBinanceFeed({ symbols: SYMBOLS, streamUrl: 'ws://127.0.0.1:1', restUrl: 'http://127.0.0.1:1' })
