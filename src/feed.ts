@@ -112,3 +112,36 @@ export interface Feed<Raw = unknown> {
     pace?: Pace,
   ): Promise<readonly Candle[]>
 }
+
+/** What the feeds read of the loaded configuration; each takes its own fields. */
+export interface FeedConfig {
+  readonly cryptoSymbols: readonly SymbolMapping[]
+  readonly binanceStreamUrl: string
+  readonly binanceRestUrl: string
+  readonly stockSymbols: readonly SymbolMapping[]
+  /** Undefined: the public hosts. */
+  readonly yahooUrl?: string | undefined
+  readonly yahooPollMs: number
+  readonly macroSeries: readonly SymbolMapping[]
+  readonly fredApiKey?: string | undefined
+  /** Undefined: the public host. */
+  readonly fredUrl?: string | undefined
+  readonly fredPollMs: number
+  /** What a feed must know after a restart is kept there, in files that begin with its name. */
+  readonly dataDir: string
+}
+
+/** A feed that is not run, and how to switch it on: `set CRYPTO_SYMBOLS`. */
+export interface Off {
+  readonly off: string
+}
+
+/** The environment's variables, for a feed that has some of its own. */
+export type FeedEnv = Readonly<Record<string, string | undefined>>
+
+/** One source: how its feed is made. */
+export interface FeedDefinition {
+  readonly name: string
+  /** @throws GatewayError config_invalid for a variable of its own that it cannot read */
+  create(config: FeedConfig, env: FeedEnv): Feed | Off
+}

@@ -1,9 +1,8 @@
 // A made-up venue: GET /prices?symbols=A,B answers [{"symbol":"A","price":1.25,"time":1732250000000}], Unix ms; symbols
 // that it does not have are left out.
-import type { FeedDefinition } from '../../feeds/index.ts'
 import { pause } from '../../src/base/backoff.ts'
 import { describeError, GatewayError } from '../../src/base/errors.ts'
-import type { Feed } from '../../src/feed.ts'
+import type { Feed, FeedDefinition } from '../../src/feed.ts'
 import type { SymbolMapping } from '../../src/market/instrument.ts'
 import { symbolsIn } from '../../src/market/symbol-list.ts'
 
@@ -75,8 +74,6 @@ export function createTulipFeed({ symbols, url, pollMs = 1_000 }: TulipOptions):
           throw error
         })
         if (signal.aborted) return
-        if (polls === 0) events.connected()
-        events.heard?.()
         const news = rows.filter((row) => {
           const { symbol = '', time = Number.NaN } = (row ?? {}) as Partial<TulipPrice>
           return !(time <= (told.get(bySourceSymbol.get(symbol) ?? '') ?? 0))
@@ -86,6 +83,8 @@ export function createTulipFeed({ symbols, url, pollMs = 1_000 }: TulipOptions):
           const { symbol = '', time } = (row ?? {}) as Partial<TulipPrice>
           if (typeof time === 'number') told.set(bySourceSymbol.get(symbol) ?? '', time)
         }
+        if (polls === 0) events.connected()
+        events.heard?.()
         await pause(pollMs, signal)
       }
     },

@@ -7,6 +7,8 @@ export interface FeedUnderTest<Raw> {
   readonly feed: Feed<Raw>
   /** The one that the source does not have. */
   readonly unknown: string
+  /** The part of a message that is the source's, where the feed puts something of its own beside it. */
+  readonly payload?: string
   /** Something new happens to every symbol; left out where that happens by itself. Called again and again. */
   move?(): void
   /** From here on the source is there and says nothing: no answer, no message. */

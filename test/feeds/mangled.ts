@@ -1,17 +1,21 @@
 import fc from 'fast-check'
 
-/** A recorded message with damage done to it: to its text when it is one, else to a part of it. */
-export function mangled<Raw>(raws: readonly Raw[]): fc.Arbitrary<Raw> {
-  return fc
-    .tuple(fc.constantFrom(...raws), fc.array(fc.tuple(edit(), damage()), { minLength: 1, maxLength: 3 }))
-    .map(([raw, damages]) => {
-      const broken = damages.reduce<unknown>(
-        (sofar, [editText, editPart]) => (typeof sofar === 'string' ? editText(sofar) : editPart(sofar)),
-        structuredClone(raw),
-      )
-      // It is no Raw any more: that is the point.
-      return broken as Raw
-    })
+/**
+ * A recorded message with damage done to it: to its text when it is one, else to a part of it. `payload` names the part
+ * that is the source's, where a feed puts something of its own beside it.
+ */
+export function mangled<Raw>(raws: readonly Raw[], payload?: string): fc.Arbitrary<Raw> {
+  const damages = fc.array(fc.tuple(edit(), damage()), { minLength: 1, maxLength: 3 })
+  return fc.tuple(fc.constantFrom(...raws), damages).map(([raw, each]) => {
+    const copy = structuredClone(raw)
+    const whole = payload === undefined ? copy : (copy as Record<string, unknown>)[payload]
+    const broken = each.reduce<unknown>(
+      (sofar, [editText, editPart]) => (typeof sofar === 'string' ? editText(sofar) : editPart(sofar)),
+      whole,
+    )
+    // It is no Raw any more: that is the point.
+    return (payload === undefined ? broken : { ...copy, [payload]: broken }) as Raw
+  })
 }
 
 /** Even: a double of fast-check's is mostly near 0, and so always the first place. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createFeeds, type FeedConfig, type FeedDefinition } from '../../feeds/index.ts'
-import type { Feed } from '../../src/feed.ts'
+import { createFeeds } from '../../feeds/index.ts'
+import type { Feed, FeedConfig, FeedDefinition } from '../../src/feed.ts'
 import { symbolsIn } from '../../src/market/symbol-list.ts'
 
 const CONFIG: FeedConfig = {
