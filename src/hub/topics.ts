@@ -60,7 +60,8 @@ export class Topics {
       const frame = encodeFrame(encodeTick(update))
       for (const listener of topic.ticks) listener.tick(update, frame)
     }
-    for (const group of topic.candles.values()) group.touch(update)
+    // Else it is a price outside of regular hours, which no candle holds.
+    if (update.trades > 0) for (const group of topic.candles.values()) group.touch(update)
     for (const group of topic.prices.values()) group.touch()
   }
 
