@@ -4,6 +4,7 @@ import { neverBack, systemClock } from '../../src/base/clock.ts'
 import { createLog } from '../../src/base/log.ts'
 import { type CacheKey, CacheKeys } from '../../src/tiers/cache/cache-keys.ts'
 import { CacheManager } from '../../src/tiers/cache/cache-manager.ts'
+import { CandleRows } from '../../src/tiers/cache/candle-rows.ts'
 import type { CandlesValue, PriceValue } from '../../src/tiers/cache/values.ts'
 import { openRedis } from '../../src/tiers/redis/open-redis.ts'
 import { redisAddress } from '../../src/tiers/redis/redis-address.ts'
@@ -156,7 +157,7 @@ function historyOf(): CandlesValue {
   const candles = Array.from({ length: ROWS }, (_, n) => {
     return [n * MINUTE, 97_000.12 + n, 97_001.34 + n, 96_999.56 + n, 97_000.78 + n, 12.34567 + n] as const
   })
-  return { cursor: 3_000_000_000, candles }
+  return { cursor: 3_000_000_000, candles: CandleRows.of(candles) }
 }
 
 async function openLive(url: string): Promise<RedisTier> {

@@ -7,6 +7,7 @@ import type { ChartDatabase } from '../streams/charts/candle-pages.ts'
 import { ChartReader } from '../streams/charts/chart-reader.ts'
 import type { ReadCandles } from '../streams/charts/read-candles.ts'
 import type { CacheKey } from '../tiers/cache/cache-keys.ts'
+import { CandleRows } from '../tiers/cache/candle-rows.ts'
 import type { CandlesValue } from '../tiers/cache/values.ts'
 import type { MemoryStream, MemoryTier } from '../tiers/memory/memory.ts'
 import type { CacheSide } from './cache-side.ts'
@@ -56,7 +57,7 @@ export function createChartSide({ memory, database, feeds, cacheSide, log, now }
       const isDue = limit >= CACHED_ROWS && now() - (writtenAt.get(key.name) ?? 0) >= WRITE_EVERY_MS
       if (isDue) {
         writtenAt.set(key.name, now())
-        cache.set(key, { cursor: chart.cursor, candles: chart.candles })
+        cache.set(key, { cursor: chart.cursor, candles: CandleRows.of(chart.candles) })
       }
       return chart
     }
@@ -75,18 +76,19 @@ export function createChartSide({ memory, database, feeds, cacheSide, log, now }
 
   async function load(stream: MemoryStream, timeframe: Timeframe): Promise<CandlesValue | undefined> {
     const { candles, cursor, isWhole } = await reader.newest(stream, timeframe, undefined, CACHED_ROWS)
-    return isWhole ? { cursor, candles: candles.map(toOhlcvRow) } : undefined
+    return isWhole ? { cursor, candles: CandleRows.of(candles.map(toOhlcvRow)) } : undefined
   }
 
   /** Cached rows up to memory's own; undefined when there may be others between the two. */
   function joined(value: CandlesValue, stream: MemoryStream, timeframe: Timeframe): readonly OhlcvRow[] | undefined {
     // Another process was further than this one, which has only just started.
-    if (!stream.warm && (value.cursor ?? -1) > (stream.cursor ?? -1)) return value.candles
+    if (!stream.warm && (value.cursor ?? -1) > (stream.cursor ?? -1)) return value.candles.rows()
     const held = reader.held(stream, timeframe).map(toOhlcvRow)
     const edge = held[0]?.[0]
-    const last = value.candles.at(-1)?.[0] ?? Number.NEGATIVE_INFINITY
-    if (edge === undefined) return value.candles
-    return last < edge ? undefined : [...value.candles.filter(([time]) => time < edge), ...held]
+    const { lastTime = Number.NEGATIVE_INFINITY } = value.candles
+    const rows = value.candles.rows()
+    if (edge === undefined) return rows
+    return lastTime < edge ? undefined : [...rows.filter(([time]) => time < edge), ...held]
   }
 
   return {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import { startCacheSide } from '../../src/gateway/cache-side.ts'
+import { CandleRows } from '../../src/tiers/cache/candle-rows.ts'
 import { createLogRecorder } from '../fakes/log-recorder.ts'
 import { describeWithProgram } from '../servers/describe.ts'
 import type { LaunchedServer } from '../servers/launch.ts'
@@ -17,8 +18,8 @@ function start(env: Readonly<Record<string, string>>) {
 test('without Redis the cache is memory, and the log says so once', async () => {
   const { side, lines } = start({})
   const key = side.keys.chart('BTC', '1h')
-  side.cache.set(key, { cursor: 1, candles: [] })
-  expect(await side.cache.get(key)).toMatchObject({ tier: 'memory', value: { cursor: 1, candles: [] } })
+  side.cache.set(key, { cursor: 1, candles: CandleRows.of([]) })
+  expect(await side.cache.get(key)).toMatchObject({ tier: 'memory', value: { cursor: 1, candles: CandleRows.of([]) } })
   expect(side.redis.status.state).toBe('off')
   expect(lines).toEqual([{ level: 'info', message: LOST, fields: { reason: side.redis.status.reason } }])
   await side.close()
@@ -27,7 +28,7 @@ test('without Redis the cache is memory, and the log says so once', async () => 
 test('with a Redis that is away the cache is memory, the log says so once, and the end does not wait', async () => {
   const { side, lines } = start({ REDIS_HOST: '127.0.0.1', REDIS_PORT: '1', REDIS_PASSWORD: 'S3cret' })
   const key = side.keys.chart('BTC', '1h')
-  side.cache.set(key, { cursor: 1, candles: [] })
+  side.cache.set(key, { cursor: 1, candles: CandleRows.of([]) })
   await until(() => side.redis.status.state === 'down')
   expect(await side.cache.get(key)).toMatchObject({ tier: 'memory' })
   expect(lines).toMatchObject([{ level: 'warn', message: LOST }])

@@ -4,6 +4,7 @@ import { createChartSide } from '../../src/gateway/chart-side.ts'
 import { TIMEFRAME_MS } from '../../src/market/timeframe.ts'
 import { CacheKeys } from '../../src/tiers/cache/cache-keys.ts'
 import { CacheManager } from '../../src/tiers/cache/cache-manager.ts'
+import { CandleRows } from '../../src/tiers/cache/candle-rows.ts'
 import { NO_REDIS } from '../../src/tiers/redis/redis-tier.ts'
 import { BTC, ExchangeFeed } from '../fakes/exchange-feed.ts'
 import { startSide } from '../fakes/ingest-side.ts'
@@ -47,7 +48,7 @@ describe('the newest candles of a chart', () => {
     const chart = await ask()
     expect(chart).toMatchObject({ tier: 'memory', ageMs: 0, isWhole: true, cursor: side.stream().cursor })
     expect(timesOf(chart)).toEqual((await times()).slice(-500))
-    expect((await cache.get(KEY))?.value).toEqual({ cursor: chart.cursor, candles: chart.candles })
+    expect((await cache.get(KEY))?.value).toEqual({ cursor: chart.cursor, candles: CandleRows.of(chart.candles) })
     expect(timesOf(await ask(3))).toEqual((await times()).slice(-3))
   })
 
@@ -61,7 +62,10 @@ describe('the newest candles of a chart', () => {
     const chart = await ask()
     expect(chart).toMatchObject({ tier: 'memory', ageMs: 0, isWhole: true, cursor: side.stream().cursor, next: null })
     expect(chart.candles.length).toBe(9)
-    expect((await cache.get(KEYS.chart('BTC', '1D')))?.value).toEqual({ cursor: chart.cursor, candles: chart.candles })
+    expect((await cache.get(KEYS.chart('BTC', '1D')))?.value).toEqual({
+      cursor: chart.cursor,
+      candles: CandleRows.of(chart.candles),
+    })
   })
 
   it('come from the cache where memory has too few, and are never behind live', async () => {
@@ -81,7 +85,7 @@ describe('the newest candles of a chart', () => {
     const { ask, times, cache, feed } = await chartsOf(900, 7)
     const old = (await times()).slice(0, 500)
     const candles = old.map((time) => [time, 1, 1, 1, 1, 1] as const)
-    cache.set(KEY, { cursor: 500, candles })
+    cache.set(KEY, { cursor: 500, candles: CandleRows.of(candles) })
     expect(feed.past.length).toBe(900)
     const chart = await ask()
     expect(chart).toMatchObject({ tier: 'database', isWhole: true })

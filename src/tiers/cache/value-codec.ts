@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { OhlcvRow } from '../../market/candle.ts'
 import type { CacheKey, KeyKind } from './cache-keys.ts'
+import { CandleRows } from './candle-rows.ts'
 import { VALUE_VERSION } from './values.ts'
 
 const v = z.literal(VALUE_VERSION)
@@ -15,10 +15,15 @@ const price = z
   // Only an observation of a macro series can lack a value.
   .refine((value) => value.price !== null || value.period !== undefined)
 
-const candles = z.object({
+const candlesValue = z.object({
   v,
   cursor: id.nullable(),
-  candles: z.custom<readonly OhlcvRow[]>((rows) => Array.isArray(rows) && areAscending(rows)),
+  candles: z.unknown().transform((rows, { issues }) => {
+    const packed = CandleRows.read(rows)
+    if (packed !== undefined) return packed
+    issues.push({ code: 'custom', input: undefined })
+    return z.NEVER
+  }),
 })
 
 /** What is kept of each kind, as PROTOCOL (Cache keys and lifetimes) has it. */
@@ -29,8 +34,8 @@ const SCHEMAS = {
     ...{ value: z.union([z.number(), z.array(z.number())]), model: z.string(), cursor: id },
   }),
   market: z.object({ v, rows: z.array(z.record(z.string(), z.unknown())) }),
-  chart: candles,
-  ws_history: candles,
+  chart: candlesValue,
+  ws_history: candlesValue,
 } as const satisfies Record<KeyKind, z.ZodType>
 
 /** The text that Redis keeps: `{"v":1,...}`. */
@@ -54,17 +59,4 @@ function parseJson(text: string): unknown {
     // Somebody else's text under our key: a miss, as everything that is not ours.
     return undefined
   }
-}
-
-/** By hand: five hundred rows cost zod as much as the JSON around them. */
-function areAscending(rows: readonly unknown[]): boolean {
-  let last = Number.NEGATIVE_INFINITY
-  for (const row of rows) {
-    if (!Array.isArray(row) || row.length !== 6) return false
-    for (const number of row) if (typeof number !== 'number') return false
-    const time: number = row[0]
-    if (time <= last) return false
-    last = time
-  }
-  return true
 }

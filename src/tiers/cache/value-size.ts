@@ -1,3 +1,5 @@
+import { CandleRows } from './candle-rows.ts'
+
 /** What an entry costs besides its value: its record, its name, its places in the map and in the list of uses. */
 export const ENTRY_BYTES = 300
 
@@ -8,13 +10,14 @@ const SLOT_BYTES = 8
 const NUMBER_BYTES = 16
 
 /**
- * How much memory a value of plain data takes on the heap of V8, about, and rather too much than too little:
- * `value-size.test.ts` holds it to what the heap says. An array that begins with a number is one of numbers.
+ * How much memory a value of plain data, or of rows, takes, about, and rather too much than too little:
+ * `value-size.test.ts` holds it to what the process says. An array that begins with a number is one of numbers.
  */
 export function estimateBytes(value: unknown): number {
   if (typeof value === 'string') return HEADER_BYTES + value.length
   if (typeof value === 'number') return NUMBER_BYTES
   if (typeof value !== 'object' || value === null) return 0
+  if (value instanceof CandleRows) return value.bytes
   if (!Array.isArray(value)) return estimateFields(value)
   let bytes = ARRAY_BYTES + SLOT_BYTES * value.length
   if (typeof value[0] === 'number') return bytes + NUMBER_BYTES * value.length

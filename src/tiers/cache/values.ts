@@ -1,5 +1,5 @@
-import type { OhlcvRow } from '../../market/candle.ts'
 import type { PriceRow } from '../../market/price.ts'
+import type { CandleRows } from './candle-rows.ts'
 
 /** The schema version of every cached value: one of another version is a miss. */
 export const VALUE_VERSION = 1
@@ -25,5 +25,5 @@ export interface MarketValue {
 /** `chart:{symbol}:{timeframe}` and `ws_history:{symbol}:{timeframe}`: the newest rows, ascending, as of `cursor`. */
 export interface CandlesValue {
   readonly cursor: number | null
-  readonly candles: readonly OhlcvRow[]
+  readonly candles: CandleRows
 }

@@ -6,6 +6,7 @@ import type { ChartTimeframe } from '../../market/timeframe.ts'
 import type { CacheKeys } from '../cache/cache-keys.ts'
 import type { CacheManager } from '../cache/cache-manager.ts'
 import { CacheTTL } from '../cache/cache-ttl.ts'
+import { CandleRows } from '../cache/candle-rows.ts'
 import type { MemoryStream, MemoryTier } from '../memory/memory.ts'
 
 /** Candles that somebody looks at. */
@@ -106,7 +107,8 @@ export class HistoryPublisher {
     const isSame = each.stream === stream && each.cursor === cursor && each.behind === behind
     if (isSame && age < RENEW_AFTER_MS) return false
     Object.assign(each, { stream, cursor, behind, writtenAt: clock.now() })
-    cache.set(keys.wsHistory(symbol, timeframe), { cursor, candles: stream.candles(timeframe, ROWS).map(toOhlcvRow) })
+    const candles = CandleRows.of(stream.candles(timeframe, ROWS).map(toOhlcvRow))
+    cache.set(keys.wsHistory(symbol, timeframe), { cursor, candles })
     return true
   }
 }

@@ -1,6 +1,7 @@
 import type { OhlcvRow } from '../../../src/market/candle.ts'
 import { CacheKeys } from '../../../src/tiers/cache/cache-keys.ts'
 import { CacheManager, type CacheManagerOptions } from '../../../src/tiers/cache/cache-manager.ts'
+import { CandleRows } from '../../../src/tiers/cache/candle-rows.ts'
 import type { CandlesValue, PriceValue } from '../../../src/tiers/cache/values.ts'
 import { FakeClock } from '../../fakes/fake-clock.ts'
 import { FakeRedis } from '../../fakes/fake-redis.ts'
@@ -15,7 +16,7 @@ export function priceOf(id: number, symbol = 'BTC'): PriceValue {
 
 export function candlesOf(cursor: number, count = 3): CandlesValue {
   const candles = Array.from({ length: count }, (_, index): OhlcvRow => [index * 3_600_000, 1.5, 2.5, 0.5, 2.25, index])
-  return { cursor, candles }
+  return { cursor, candles: CandleRows.of(candles) }
 }
 
 /** A cache of one process on a clock and a Redis of the test's. */

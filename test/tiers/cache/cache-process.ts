@@ -3,6 +3,7 @@ import { neverBack, systemClock } from '../../../src/base/clock.ts'
 import type { OhlcvRow } from '../../../src/market/candle.ts'
 import { CacheKeys } from '../../../src/tiers/cache/cache-keys.ts'
 import { CacheManager } from '../../../src/tiers/cache/cache-manager.ts'
+import { CandleRows } from '../../../src/tiers/cache/candle-rows.ts'
 import type { CandlesValue } from '../../../src/tiers/cache/values.ts'
 import { openRedis } from '../../../src/tiers/redis/open-redis.ts'
 import { createLogRecorder } from '../../fakes/log-recorder.ts'
@@ -70,5 +71,5 @@ async function query(database: pg.Client, seconds: number): Promise<CandlesValue
     [seconds],
   )
   const { cursor, candles } = rows[0] as { cursor: number; candles: OhlcvRow[] }
-  return { cursor, candles }
+  return { cursor, candles: CandleRows.of(candles) }
 }

@@ -116,7 +116,7 @@ describe('what is set', () => {
 
   test('and too large to wait is deleted there instead', async () => {
     const { cache, clock, redis } = aCache({ maxBytes: 2 ** 28 })
-    const large = candlesOf(1, 100_000)
+    const large = candlesOf(1, 300_000)
     const histories = ['A', 'B', 'C', 'D', 'E'].map((symbol) => keys.wsHistory(symbol, '1h'))
     for (const history of histories) redis.put(history.name, '{"v":1,"cursor":0,"candles":[]}', 300_000)
     for (const history of histories) cache.set(history, large)

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Timeframe } from '../../../src/market/timeframe.ts'
 import type { CacheKey } from '../../../src/tiers/cache/cache-keys.ts'
 import { CacheKeys } from '../../../src/tiers/cache/cache-keys.ts'
+import { CandleRows } from '../../../src/tiers/cache/candle-rows.ts'
 import type { CandlesValue } from '../../../src/tiers/cache/values.ts'
 import { MemoryTier } from '../../../src/tiers/memory/memory.ts'
 import { HistoryPublisher } from '../../../src/tiers/publish/history-publisher.ts'
@@ -47,7 +48,7 @@ describe('ws_history in the cache', () => {
     watched.push({ symbol: 'BTC', timeframe: '1m' }, { symbol: 'NOPE', timeframe: '1m' })
     await clock.advance(1_000)
     expect(told).toEqual([
-      { at: 4_000, name: 'ws_history:BTC:1m', value: { cursor: 1, candles: [[60_000, 1, 1, 1, 1, 1]] } },
+      { at: 4_000, name: 'ws_history:BTC:1m', value: { cursor: 1, candles: CandleRows.of([[60_000, 1, 1, 1, 1, 1]]) } },
     ])
     for (let second = 0; second < 12; second += 1) {
       trade()
@@ -63,7 +64,7 @@ describe('ws_history in the cache', () => {
     for (let count = 0; count < 700; count += 1) trade()
     watched.push({ symbol: 'BTC', timeframe: '1m' })
     await clock.advance(1_000)
-    expect([told[0]?.value.candles.length, told[0]?.value.candles.at(-1)?.[0]]).toEqual([500, 700 * 60_000])
+    expect([told[0]?.value.candles.length, told[0]?.value.candles.lastTime]).toEqual([500, 700 * 60_000])
   })
 
   it('is kept for the life of its key after the last who watched, renewed meanwhile, and then no more', async () => {
