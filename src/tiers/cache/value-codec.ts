@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { CacheKey, KeyKind } from './cache-keys.ts'
 import { CandleRows } from './candle-rows.ts'
+import { readCandles } from './candles-text.ts'
 import { VALUE_VERSION } from './values.ts'
 
 const v = z.literal(VALUE_VERSION)
@@ -45,6 +46,9 @@ export function encodeValue<Value>(value: Value): string {
 
 /** The value of such a text; undefined if it is of another version, of another kind or symbol, or no JSON at all. */
 export function decodeValue<Value>(key: CacheKey<Value>, text: string): Value | undefined {
+  const candles = key.kind === 'chart' || key.kind === 'ws_history' ? readCandles(text) : undefined
+  // What is kept under a key is of its kind.
+  if (candles !== undefined) return candles as Value
   const parsed = SCHEMAS[key.kind].safeParse(parseJson(text))
   if (!parsed.success) return undefined
   const { v: _, ...value } = parsed.data
