@@ -26,7 +26,7 @@ describeWithProgram('a gateway that is killed while PostgreSQL is down, and star
     await postgresql.stop()
   })
 
-  it.each(SEEDS)('loses and doubles nothing in schedule %i', { timeout: 300_000 }, async (seed) => {
+  it.each(SEEDS)('loses and doubles nothing in schedule %i', { timeout: 900_000 }, async (seed) => {
     const schedule = darkScheduleOf(seed)
     const outcome = await killOnPostgresql(schedule, store, EVERYTHING, (life, report) =>
       playOutages(schedule, { postgresql }, life, report),

@@ -16,7 +16,7 @@ describeWithPostgres('every client and the store get exactly the trades of the e
   })
   afterAll(() => stores.drop())
 
-  it.concurrent.each(SEEDS)('whatever happens in schedule %i', { timeout: 240_000 }, async (seed) => {
+  it.concurrent.each(SEEDS)('whatever happens in schedule %i', { timeout: 900_000 }, async (seed) => {
     const schedule = scheduleOf(seed)
     const outcome = await stores.lend((store) => runSchedule(schedule, store))
     if (outcome.failures.length > 0) expect.fail(describeFailure(schedule, outcome))

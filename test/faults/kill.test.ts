@@ -17,7 +17,7 @@ import { EVERYTHING } from './verdict.ts'
 const turns = createTurns(3)
 
 /** A schedule waits for its turn in this time too. */
-const timeout = 300_000
+const timeout = 1_200_000
 
 const seedsOf = (first: number) => Array.from({ length: 10 }, (_, index) => first + 2 * index)
 

@@ -28,7 +28,7 @@ describeWithProgram('PostgreSQL and Redis stopped and started in the middle of f
     await servers.postgresql.stop()
   })
 
-  it.each(SEEDS)('cost no client and no row anything in schedule %i', { timeout: 240_000 }, async (seed) => {
+  it.each(SEEDS)('cost no client and no row anything in schedule %i', { timeout: 900_000 }, async (seed) => {
     const schedule = outageScheduleOf(seed)
     const outcome = await runThroughOutages(schedule, store, servers, EVERYTHING)
     if (outcome.failures.length > 0) expect.fail(`${describeOutages(schedule)}\n${describeFailure(schedule, outcome)}`)

@@ -107,6 +107,7 @@ async function play(stage: Stage): Promise<void> {
       happen(fault, stage)
     }, atMs),
   )
-  await report.until(() => report.failures.length > 0, schedule.lastsMs)
+  const ended = performance.now() + schedule.lastsMs
+  await report.until(() => report.failures.length > 0 || performance.now() >= ended, schedule.lastsMs)
   for (const timer of timers) clearTimeout(timer)
 }
