@@ -28,6 +28,8 @@ export interface FredMemory {
   readonly whole: Set<string>
   /** When it was last updated (Unix seconds), as of the time when its values were read. */
   readonly read: Map<string, number>
+  /** Updated without a value that is new: it may not be there yet, and is looked for once more. */
+  readonly doubted: Set<string>
   /** When it was last updated, as it was told just now. */
   readonly told: Map<string, number>
 }
@@ -94,9 +96,11 @@ async function listUpdated(
     const { sourceSymbol } = instrument
     const told = memory.told.get(sourceSymbol)
     memory.told.delete(sourceSymbol)
-    const moment =
-      isRollCall || listed === undefined ? (told ?? (await ask(client, instrument, signal))) : listed.get(sourceSymbol)
-    if (moment !== undefined && moment !== memory.read.get(sourceSymbol)) updated.push([instrument, moment])
+    const read = memory.read.get(sourceSymbol)
+    const isListed = !isRollCall && listed !== undefined
+    const moment = isListed ? (listed.get(sourceSymbol) ?? read) : (told ?? (await ask(client, instrument, signal)))
+    const isNew = moment !== read || memory.doubted.has(sourceSymbol)
+    if (moment !== undefined && isNew) updated.push([instrument, moment])
   }
   return updated
 }
@@ -115,9 +119,13 @@ async function* readNews(poll: Poll, instrument: Instrument, lastUpdated: number
   const isWhole = memory.whole.has(sourceSymbol)
   const moment = isWhole || !memory.begun.has(sourceSymbol) ? lastUpdated : undefined
   const since = isWhole && newest !== undefined ? { day: newest, lastUpdated } : undefined
-  const isExplained = yield* readSince(poll, instrument, moment, since)
-  // An update that the newest vintages do not explain may be of an older one.
-  if (!isExplained && since !== undefined) yield* readSince(poll, instrument, moment, undefined)
+  const isExplained =
+    (yield* readSince(poll, instrument, moment, since)) ||
+    since === undefined ||
+    // An update that the newest vintages do not explain may be of an older one.
+    (yield* readSince(poll, instrument, moment, undefined))
+  if (isExplained || memory.read.get(sourceSymbol) === lastUpdated) memory.doubted.delete(sourceSymbol)
+  else memory.doubted.add(sourceSymbol)
   memory.whole.add(sourceSymbol)
   memory.read.set(sourceSymbol, lastUpdated)
 }

@@ -62,7 +62,9 @@ export function createFredFeed(options: FredOptions): Feed<FredRow> {
   const bounds = { ...BOUNDS, ...options.bounds }
   const { spacingMs, requestMs, mostBytes, updatesAPage } = bounds
   const client = createFredClient({ url, apiKey, requestMs, mostBytes, pace: createPace(spacingMs, clock) })
-  const memory: FredMemory = { known: new Map(), begun: new Set(), whole: new Set(), read: new Map(), told: new Map() }
+  const memory: FredMemory = {
+    ...{ known: new Map(), begun: new Set(), whole: new Set(), read: new Map(), doubted: new Set(), told: new Map() },
+  }
   const polling = { client, memory, pollMs, now, pages: bounds }
   return {
     name: 'fred',
