@@ -1,9 +1,10 @@
 import { type BackoffBounds, fullJitterMs, pause } from '../base/backoff.ts'
 import { GatewayError, isGatewayError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import type { Feed } from '../feed.ts'
+import type { Feed, Pace } from '../feed.ts'
 import type { Candle } from '../market/candle.ts'
 import type { SourceCandles } from '../market/compose.ts'
+import type { Instrument } from '../market/instrument.ts'
 import type { Tick } from '../market/tick.ts'
 import { bucketEnd, bucketStart, TIMEFRAME_MS, TIMEFRAMES, type Timeframe } from '../market/timeframe.ts'
 import type { MemoryStream } from '../tiers/memory/memory.ts'
@@ -18,11 +19,14 @@ export interface SourcePast {
   readonly trades: readonly Tick[]
 }
 
-export interface AskSourcePorts {
+export interface AskCandlesPorts {
   readonly feed: Feed
   /** Candles per timeframe that are asked of the source, at least and at most. */
   readonly depth: number
   readonly depthMax: number
+}
+
+export interface AskSourcePorts extends AskCandlesPorts {
   /** Runs a question to the source when it is its turn: all streams share the source. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
   /** Between two tries to reach the source. */
@@ -77,7 +81,9 @@ async function askOnce(stream: MemoryStream, ports: AskSourcePorts, signal: Abor
   const { feed } = ports
   const { instrument } = stream
   const newest = await feed.newest?.(instrument, signal)
-  const candles = await askCandles(stream, newest, ports, signal)
+  const { latest } = stream
+  const missedMs = latest === undefined || newest === undefined ? 0 : newest.time - latest.time
+  const candles = await askCandles(instrument, missedMs, ports, signal)
   const minute = finishedUntil(candles.get('1m') ?? []) ?? bucketStart('1m', newest?.time ?? 0)
   const trades: Tick[] = []
   for await (const page of feed.trades?.(instrument, { from: minute }, signal, 'urgent') ?? []) trades.push(...page)
@@ -85,20 +91,21 @@ async function askOnce(stream: MemoryStream, ports: AskSourcePorts, signal: Abor
   return { newest, candles, minute, trades }
 }
 
-async function askCandles(
-  { instrument, latest }: MemoryStream,
-  newest: Tick | undefined,
-  { feed, depth, depthMax }: AskSourcePorts,
+/** The source's candles of every timeframe, the longest first; for so long (ms) its ticks were missed. */
+export async function askCandles(
+  instrument: Instrument,
+  missedMs: number,
+  { feed, depth, depthMax }: AskCandlesPorts,
   signal: AbortSignal,
+  pace?: Pace,
 ): Promise<SourceCandles> {
-  const missedMs = latest === undefined || newest === undefined ? 0 : newest.time - latest.time
   const candles = new Map<Timeframe, readonly Candle[]>()
   const order = [...TIMEFRAMES].sort((a, b) => TIMEFRAME_MS[b] - TIMEFRAME_MS[a])
   for (const timeframe of order) {
     // As far back as the stream has got its trades, where memory holds so much: no candle in it lacks the missed ones.
     const missed = Math.ceil(missedMs / TIMEFRAME_MS[timeframe]) + 1
     const limit = Math.min(depthMax, Math.max(depth, missed))
-    const rows = (await feed.candles?.(instrument, timeframe, { limit }, signal)) ?? []
+    const rows = (await feed.candles?.(instrument, timeframe, { limit }, signal, pace)) ?? []
     // Empty buckets have no candle.
     candles.set(
       timeframe,

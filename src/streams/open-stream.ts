@@ -1,4 +1,4 @@
-import { pause } from '../base/backoff.ts'
+import { type BackoffBounds, fullJitterMs, pause } from '../base/backoff.ts'
 import { describeError, isGatewayError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Feed } from '../feed.ts'
@@ -29,11 +29,12 @@ export interface OpenStreamPorts {
   readonly storeGap: (gap: Gap) => void
   /** A stream that began without its database is known from its beginning now. */
   readonly onRecalled: (instrument: Instrument, recalled: Recalled) => void
+  /** Between two tries to read what is stored, where a stream must wait for that. */
+  readonly retry?: BackoffBounds
   readonly log: Log
 }
 
-/** How often a database that is away is asked where a stream stands. */
-const ASK_EVERY_MS = 250
+const RETRY: BackoffBounds = { firstMs: 100, maxMs: 1_000 }
 
 /** Opens the streams of one feed from what is stored of them, each as it stands; nobody sees one half read. */
 export class StreamOpener {
@@ -65,9 +66,8 @@ export class StreamOpener {
 
   /** Reads back what is stored; without a database what waits for it, and the rest when it is there. */
   async #restore(stream: MemoryStream, signal: AbortSignal): Promise<void> {
-    const { database, depth, hasBegun } = this.#ports
-    let isTold = false
-    do {
+    const { database, depth, hasBegun, retry = RETRY } = this.#ports
+    for (let attempt = 0; ; attempt++) {
       try {
         const untold = await restore(stream, database, depth, signal, () => hasBegun(stream))
         if (untold !== undefined) this.#tellUntold(stream, untold)
@@ -75,10 +75,10 @@ export class StreamOpener {
       } catch (error) {
         if (!isGatewayError(error, 'tier_unavailable')) throw error
         if (await this.#goOnWithout(stream, error.message)) return
-        if (!isTold) this.#tellWait(stream, error.message)
-        isTold = true
+        if (attempt === 0) this.#tellWait(stream, error.message)
+        if (!(await pause(fullJitterMs(attempt, retry), signal))) return
       }
-    } while (await pause(ASK_EVERY_MS, signal))
+    }
   }
 
   /** What an earlier process has left untold: in memory before anybody reads the stream, and filled with its gaps. */

@@ -25,6 +25,8 @@ export class PolledFeed implements Feed<Tick> {
   readonly symbols = [NVDA]
   /** Polls that were begun. */
   polls = 0
+  /** A poll is under way. */
+  isPolling = false
   /** Of the connection that there is, or was last. */
   events: FeedEvents | undefined
   /** Asked before every list of symbols: throw to fail, wait to be slow. */
@@ -52,6 +54,11 @@ export class PolledFeed implements Feed<Tick> {
     this.#say(new GatewayError('feed_broken', 'the source must answer, did not'))
   }
 
+  /** Everything that was said was polled, and taken. */
+  get isIdle(): boolean {
+    return this.isPolling && this.#answers.length === 0
+  }
+
   async resolve(): Promise<Resolved> {
     await this.beforeList()
     return { instruments: [NVDA], refused: [] }
@@ -62,7 +69,9 @@ export class PolledFeed implements Feed<Tick> {
     const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     for (let isFirst = true; !signal.aborted; ) {
       this.polls++
+      this.isPolling = true
       while (this.#answers.length === 0 && !signal.aborted) await Promise.race([this.#asked.opened, stopped])
+      this.isPolling = false
       const answer = this.#answers.shift()
       if (answer === undefined || signal.aborted) return
       if (answer instanceof GatewayError) throw answer

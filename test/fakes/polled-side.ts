@@ -16,6 +16,7 @@ const GENEROUS_MS = 20_000
 export function startPolledSide(feed: PolledFeed, database: Database, ports: Partial<PolledRunPorts> = {}) {
   const memory = new MemoryTier()
   const published: Update[] = []
+  const listeners: ((update: Update) => void)[] = []
   const late: Update[] = []
   const candles: CandleRow[] = []
   const revised: number[] = []
@@ -32,7 +33,10 @@ export function startPolledSide(feed: PolledFeed, database: Database, ports: Par
       database,
       deliver: createDelivery({
         remember: (update) => memory.stream(update.symbol)!.append(update),
-        publish: (update) => published.push(update),
+        publish: (update) => {
+          published.push(update)
+          for (const tell of listeners) tell(update)
+        },
         store: ({ id }) => memory.stream(NVDA.symbol)!.durable(id),
       }),
       onLate: (_, update) => late.push(update),
@@ -59,6 +63,7 @@ export function startPolledSide(feed: PolledFeed, database: Database, ports: Par
     ...{ memory, published, late, candles, revised, statuses, doubles, skipped, states, log, run },
     warm: run.warm,
     stop: end,
+    onPublish: (tell: (update: Update) => void) => listeners.push(tell),
     stream: () => memory.stream(NVDA.symbol)!,
     ids: () => published.map(({ id }) => id),
     until: async (isThere: () => boolean) => {

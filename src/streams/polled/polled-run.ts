@@ -12,8 +12,9 @@ import { type FeedStatus, supervise } from '../../supervise.ts'
 import type { CandleRow, Database } from '../../tiers/database/database.ts'
 import { MEMORY_BOUNDS, type MemoryTier } from '../../tiers/memory/memory.ts'
 import { InstrumentList } from '../list-instruments.ts'
-import { type ReadWaiting, StreamOpener } from '../open-stream.ts'
+import { type OpenStreamPorts, type ReadWaiting, StreamOpener } from '../open-stream.ts'
 import { silenceOf } from '../silence-of.ts'
+import { CandleTurns } from './candle-turns.ts'
 import { createPast } from './past.ts'
 import { type Placed, PolledPlaces } from './place.ts'
 import { type StoreFirstPorts, storeFirst } from './store-first.ts'
@@ -36,7 +37,7 @@ export interface PolledRunPorts {
   readonly onSkipped: (error: GatewayError) => void
   /** Between two attempts to reach the source. */
   readonly backoff?: BackoffBounds
-  /** Between two tries to store. */
+  /** Between two tries to store, or to read what is stored. */
   readonly retry?: BackoffBounds
   readonly log: Log
   readonly now: () => number
@@ -48,7 +49,7 @@ const WARM_UP_CANDLES = 100_000
 const LEAST_CANDLES = 100
 const MOST_CANDLES = MEMORY_BOUNDS.candles
 const BACKOFF: BackoffBounds = { firstMs: 250, maxMs: 30_000 }
-const RETRY: BackoffBounds = { firstMs: 100, maxMs: 5_000 }
+const RETRY: BackoffBounds = { firstMs: 100, maxMs: 1_000 }
 
 /** One polled feed in the gateway: what is stored is read back, and what polls bring is stored before anybody sees it. */
 export class PolledRun {
@@ -60,6 +61,7 @@ export class PolledRun {
   readonly #ports: PolledRunPorts
   readonly #places: PolledPlaces
   readonly #list: InstrumentList
+  readonly #candles: CandleTurns
   readonly #storing: StoreFirstPorts
   readonly #signal: AbortSignal
   #isConnected = false
@@ -82,20 +84,20 @@ export class PolledRun {
       onRefused: (update) => this.#refused(update),
     }
     const depth = Math.floor(WARM_UP_CANDLES / (TIMEFRAMES.length * Math.max(1, feed.symbols.length)))
-    const opener = new StreamOpener(
-      {
-        ...{ ...ports, feed, depth: Math.max(LEAST_CANDLES, Math.min(MOST_CANDLES, depth)) },
-        hasBegun: ({ cursor }) => cursor !== null,
-        // What waits was placed above all that is stored; of ids that are given it may be late, and is only a part.
-        mayGoOn: (left) => ids === 'rising' && left !== undefined,
-        // Ids that rise in steps have no holes that could be told.
-        storeGap: () => {},
-        onRecalled: (_, { candles }) => candles.forEach(ports.storeCandle),
-      },
-      signal,
-    )
-    const open = async (instrument: Instrument, opening: AbortSignal) => {
-      await opener.open(instrument, opening)
+    const opening: OpenStreamPorts = {
+      ...{ ...ports, retry, feed, depth: Math.max(LEAST_CANDLES, Math.min(MOST_CANDLES, depth)) },
+      hasBegun: ({ cursor }) => cursor !== null,
+      // What waits was placed above all that is stored. A series is more than its newest ticks: all of it is read.
+      mayGoOn: (left) => ids === 'rising' && left !== undefined,
+      // Ids that rise in steps have no holes that could be told.
+      storeGap: () => {},
+      onRecalled: (_, { candles }) => candles.forEach(ports.storeCandle),
+    }
+    const opener = new StreamOpener(opening, signal)
+    this.#candles = new CandleTurns({ ...ports, feed, depth: opening.depth, depthMax: MOST_CANDLES, backoff }, signal)
+    const open = async (instrument: Instrument, connection: AbortSignal) => {
+      const stream = await opener.open(instrument, connection)
+      if (stream?.warm === false) this.#candles.missed(stream)
     }
     this.#list = new InstrumentList({ ...ports, feed, open, backoff })
     const warm = createGate()
@@ -103,7 +105,7 @@ export class PolledRun {
     const attempt = (connected: () => void, connection: AbortSignal) => this.#attempt(connected, warm.open, connection)
     const supervising = { onStatus, backoff, silence: silenceOf(feed, memory), log, now }
     this.ended = supervise(feed.name, attempt, supervising, signal)
-      .finally(() => opener.settled())
+      .finally(() => Promise.all([opener.settled(), this.#candles.settled()]))
       .finally(warm.open)
   }
 
@@ -120,11 +122,17 @@ export class PolledRun {
         heard()
         this.#connect(true)
         connected()
-        warm()
+        void this.#candles.connect().then(warm)
       },
-      heard,
-      missing: () => this.#connect(false),
-      state: (symbol, state) => this.#ports.onState(symbol, state),
+      heard: () => {
+        heard()
+        this.#candles.look()
+      },
+      missing: () => this.#disconnect(),
+      state: (symbol, state) => {
+        this.#candles.changed(symbol, this.#ports.memory.stream(symbol)?.market, state)
+        this.#ports.onState(symbol, state)
+      },
       past: createPast(this.#ports),
     }
     const receive = (signal: AbortSignal) =>
@@ -144,7 +152,7 @@ export class PolledRun {
     try {
       await this.#list.whileConfirmed(instruments, receive, connection)
     } finally {
-      this.#connect(false)
+      this.#disconnect()
     }
   }
 
@@ -170,6 +178,11 @@ export class PolledRun {
     this.#tellLive()
   }
 
+  #disconnect(): void {
+    this.#candles.disconnect()
+    this.#connect(false)
+  }
+
   #tellLive(): void {
     const { memory } = this.#ports
     const isLive = this.#isConnected && !this.#isHeldUp
@@ -178,7 +191,6 @@ export class PolledRun {
       if (stream?.instrument.source !== this.#feed.name) continue
       stream.live = isLive
       stream.whole = isLive
-      if (this.#feed.candles === undefined) stream.warm = true
     }
   }
 }

@@ -1,8 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { createGate } from '../../../src/base/gate.ts'
+import { SpoolingDatabase } from '../../../src/tiers/outage/spooling-database.ts'
 import { FickleDatabase } from '../../fakes/fickle-database.ts'
+import { createLogRecorder } from '../../fakes/log-recorder.ts'
 import { MemoryDatabase } from '../../fakes/memory-database.ts'
+import { MemorySpool } from '../../fakes/memory-spool.ts'
 import { NVDA, PolledFeed, quote } from '../../fakes/polled-feed.ts'
 import { startPolledSide } from '../../fakes/polled-side.ts'
 
@@ -162,6 +165,38 @@ describe('a polled feed in the gateway', () => {
     feed.answer(quote(NOON, { price: 14 }))
     await side.until(() => side.published.length === 1)
     expect(side.published).toMatchObject([{ id: NOON * 1_000 + 1, prev: null }])
+  })
+
+  it('stores what is late, tells it apart, and never streams it', async () => {
+    const database = new MemoryDatabase()
+    const feed = new PolledFeed('given')
+    const side = startPolledSide(feed, database)
+    feed.answer(quote(NOON, { isPast: true }), quote(NOON + 2))
+    feed.answer(quote(NOON + 1), quote(NOON + 3))
+    await side.until(() => side.published.length === 3)
+    expect(side.published.map(({ id, prev, backfilled }) => [prev, id / 1_000 - NOON, backfilled])).toEqual([
+      [null, 0, true],
+      [NOON * 1_000, 2, false],
+      [(NOON + 2) * 1_000, 3, false],
+    ])
+    expect(side.published[0]).not.toHaveProperty('isPast')
+    expect(side.late).toMatchObject([{ id: (NOON + 1) * 1_000, backfilled: true }])
+    expect(database.ticks.map(({ id }) => id / 1_000 - NOON)).toEqual([0, 1, 2, 3])
+  })
+
+  it('takes a late tick on disk for no sign of what the database has', async () => {
+    const stored = new FickleDatabase()
+    const spool = new MemorySpool()
+    const database = new SpoolingDatabase({ database: stored, spool, log: createLogRecorder() })
+    const feed = new PolledFeed('given')
+    const side = startPolledSide(feed, database)
+    feed.answer(quote(NOON), quote(NOON + 2), quote(NOON + 4))
+    await side.until(() => side.published.length === 3)
+    stored.isAway = true
+    feed.answer(quote(NOON + 1))
+    await side.until(() => side.late.length === 1)
+    await expect(database.ticksAfter(NVDA, (NOON + 1) * 1_000, 9)).rejects.toMatchObject({ code: 'tier_unavailable' })
+    await database.close()
   })
 
   it('counts a message that it cannot read, and goes on with the others of the poll', async () => {

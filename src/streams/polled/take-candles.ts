@@ -1,0 +1,56 @@
+import { calendarOf } from '../../market/calendar.ts'
+import type { SourceCandles } from '../../market/compose.ts'
+import type { Instrument } from '../../market/instrument.ts'
+import { bucketStart } from '../../market/timeframe.ts'
+import type { CandleRow } from '../../tiers/database/database.ts'
+import type { MemoryStream } from '../../tiers/memory/memory.ts'
+
+export interface TakeCandlesPorts {
+  /** Candles taken from the source, to be stored. */
+  readonly storeCandle: (row: CandleRow) => void
+  /** The candles that hold `time` are others now. */
+  readonly onRevised: (symbol: string, time: number) => void
+  readonly now: () => number
+}
+
+/**
+ * Makes a polled instrument's candles the source's own, which saw every trade where polls saw some: finished ones are
+ * taken whole, open ones composed, and what was polled since then is folded in. Synchronous, so that no tick can come in
+ * between. May be called again. `missedSince`: nothing was polled for long after that (Unix ms).
+ */
+export function takeCandles(
+  stream: MemoryStream,
+  candles: SourceCandles,
+  missedSince: number | undefined,
+  { storeCandle, onRevised, now }: TakeCandlesPorts,
+): void {
+  const { instrument, history, clock, cursor } = stream
+  const until = finishedUntil(instrument, candles)
+  if (until !== undefined) {
+    for (const taken of history.takeSource(candles, until, missedSince)) {
+      storeCandle({ instrument, ...taken })
+      onRevised(instrument.symbol, taken.candle.time)
+    }
+    // It is as late as that there, at least.
+    clock.observeLate(until, now())
+    const seconds = new Set<number>()
+    for (const tick of stream.tail(stream.tailSize)) {
+      if (tick.time < until) continue
+      history.fold(tick)
+      seconds.add(bucketStart('1s', tick.time))
+    }
+    for (const second of seconds) onRevised(instrument.symbol, second)
+    history.wholeThrough(cursor ?? -1)
+  }
+  stream.warm = true
+}
+
+/** Up to when the source's finished candles tell all: it finishes none before the shorter ones in it. */
+function finishedUntil(instrument: Instrument, candles: SourceCandles): number | undefined {
+  const calendar = calendarOf(instrument)
+  const ends = [...candles].flatMap(([timeframe, rows]) => {
+    const last = rows.findLast(({ final }) => final)
+    return last === undefined ? [] : [calendar.endOf(timeframe, last.time)]
+  })
+  return ends.length === 0 ? undefined : Math.max(...ends)
+}
