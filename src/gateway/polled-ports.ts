@@ -1,6 +1,7 @@
 import type { Tally } from '../base/tally.ts'
 import { createDelivery } from '../ingest.ts'
 import { streamName } from '../market/instrument.ts'
+import { periodTime } from '../market/series-candles.ts'
 import type { PolledRunPorts } from '../streams/polled/polled-run.ts'
 import type { FeedSideParts } from './feed-side.ts'
 import { tellMarket } from './tell-market.ts'
@@ -32,14 +33,13 @@ export function polledPorts(parts: FeedSideParts, counts: PolledCounts): PolledR
   return {
     ...{ memory, database, waiting, deliver, log, now },
     onLate(instrument, update) {
-      const { symbol, id, time } = update
-      const stream = memory.stream(symbol)
+      const { symbol, id, period } = update
       log.debug({ stream: streamName(instrument), id }, 'late tick')
       counts.ticks += 1
-      if (stream === undefined) return
-      stream.history.foldLate(update)
-      stream.cutTail(id)
-      hub.revise(symbol, time)
+      const stream = memory.stream(symbol)
+      stream?.lateVintage(update)
+      stream?.cutTail(id)
+      if (period !== undefined) hub.revise(symbol, periodTime(period))
     },
     storeCandle: (row) => writer.candle(row),
     onRevised: (symbol, time) => hub.revise(symbol, time),

@@ -25,6 +25,7 @@ export async function restore(
   hasBegun: () => boolean = () => false,
 ): Promise<Untold | undefined> {
   const { instrument, history } = stream
+  if (stream.series !== undefined) return restoreSeries(stream, database, signal, hasBegun)
   const gaps = await database.gaps(instrument)
   const untold = await lookBehindMarks(instrument, gaps, database)
   const candles = new Map<Timeframe, readonly Candle[]>()
@@ -51,6 +52,23 @@ export async function restore(
   if (through === undefined) history.holdsThrough(newest.at(-1)!.id)
   stream.restore([...missing, ...newest])
   return untold
+}
+
+/** Of a series all is read: its candles are made of the newest vintage of each period, whenever that was published. */
+async function restoreSeries(
+  stream: MemoryStream,
+  database: Database,
+  signal: AbortSignal,
+  hasBegun: () => boolean,
+): Promise<Untold | undefined> {
+  const { instrument } = stream
+  const newest = await database.ticksBefore(instrument, undefined, RESTORED_TICKS)
+  const observations = await database.observations(instrument)
+  if (signal.aborted || hasBegun()) return undefined
+  stream.unknownThrough = undefined
+  stream.restoreSeries(observations)
+  stream.restore(newest)
+  return { holes: [], marks: [] }
 }
 
 /**

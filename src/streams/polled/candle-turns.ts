@@ -2,7 +2,6 @@ import { type BackoffBounds, fullJitterMs, pause } from '../../base/backoff.ts'
 import { describeError, isGatewayError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Feed } from '../../feed.ts'
-import { calendarOf } from '../../market/calendar.ts'
 import type { MarketState } from '../../market/market-state.ts'
 import type { MemoryStream, MemoryTier } from '../../tiers/memory/memory.ts'
 import { type AskCandlesPorts, askCandles } from '../ask-source.ts'
@@ -133,9 +132,9 @@ export class CandleTurns {
     }
   }
 
-  #dayOf({ instrument, clock }: MemoryStream): number | undefined {
+  #dayOf({ history, clock }: MemoryStream): number | undefined {
     const time = clock.now(this.#ports.now())
-    return time === undefined ? undefined : calendarOf(instrument).startOf('1D', time - AFTER_HOURS_MS)
+    return time === undefined ? undefined : history.calendar.startOf('1D', time - AFTER_HOURS_MS)
   }
 
   #streams(): readonly MemoryStream[] {

@@ -1,6 +1,5 @@
-import { calendarOf } from '../../market/calendar.ts'
+import type { Calendar } from '../../market/calendar.ts'
 import type { SourceCandles } from '../../market/compose.ts'
-import type { Instrument } from '../../market/instrument.ts'
 import { bucketStart } from '../../market/timeframe.ts'
 import type { CandleRow } from '../../tiers/database/database.ts'
 import type { MemoryStream } from '../../tiers/memory/memory.ts'
@@ -25,11 +24,11 @@ export function takeCandles(
   { storeCandle, onRevised, now }: TakeCandlesPorts,
 ): void {
   const { instrument, history, clock, cursor } = stream
-  const until = finishedUntil(instrument, candles)
+  const until = finishedUntil(history.calendar, candles)
   if (until !== undefined) {
     for (const taken of history.takeSource(candles, until, missedSince)) {
       storeCandle({ instrument, ...taken })
-      onRevised(instrument.symbol, taken.candle.time)
+      onRevised(instrument.symbol, history.calendar.beginOf(taken.timeframe, taken.candle.time))
     }
     // It is as late as that there, at least.
     clock.observeLate(until, now())
@@ -46,8 +45,7 @@ export function takeCandles(
 }
 
 /** Up to when the source's finished candles tell all: it finishes none before the shorter ones in it. */
-function finishedUntil(instrument: Instrument, candles: SourceCandles): number | undefined {
-  const calendar = calendarOf(instrument)
+function finishedUntil(calendar: Calendar, candles: SourceCandles): number | undefined {
   const ends = [...candles].flatMap(([timeframe, rows]) => {
     const last = rows.findLast(({ final }) => final)
     return last === undefined ? [] : [calendar.endOf(timeframe, last.time)]
