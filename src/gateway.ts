@@ -9,12 +9,14 @@ import { createCacheView } from './gateway/cache-view.ts'
 import { type ChartSide, createChartSide } from './gateway/chart-side.ts'
 import { type FeedTallies, type RunningFeeds, startFeeds, tellSettled } from './gateway/feed-side.ts'
 import { createFeedsView, type FeedsView } from './gateway/feeds-view.ts'
+import { createMarketSide } from './gateway/market-side.ts'
 import { createPriceSide, type PriceSide } from './gateway/price-side.ts'
 import { createReadSide, listInstruments } from './gateway/read-side.ts'
 import { Statuses } from './gateway/statuses.ts'
 import { openStoreSide, type StoreSide } from './gateway/store-side.ts'
 import type { CacheView } from './http/cache.ts'
 import type { Readiness } from './http/health.ts'
+import type { MarketSource } from './http/market.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { createHub, type Hub } from './hub/hub.ts'
 import { sameOriginOrLoopback } from './hub/origin.ts'
@@ -90,6 +92,7 @@ interface Parts {
   source?: ReturnType<typeof createReadSide>
   prices?: PriceSide
   charts?: ChartSide
+  markets?: MarketSource
   cacheView?: CacheView
   running?: RunningFeeds
   feeds?: FeedsView
@@ -142,6 +145,7 @@ async function start(options: GatewayOptions, onClose: OnClose): Promise<Serving
   })
   onClose(async () => prices.close())
   parts.prices = prices
+  parts.markets = createMarketSide({ memory, feeds, prices, cacheSide })
   memory.onAppeared((symbol) => hub.appeared(symbol))
   hub.attach(http.server, { ready: () => isWarm(parts) })
   const keeper = keepCandles({
@@ -199,6 +203,7 @@ function openHttp(
     prices: () => parts.prices,
     cache: () => parts.cacheView,
     charts: () => parts.charts,
+    markets: () => parts.markets,
     feeds: () => parts.feeds?.answer(),
     runTask(request, signal) {
       if (parts.tasks !== undefined) return parts.tasks.run(request, signal)

@@ -13,6 +13,7 @@ import { addFeeds } from './feeds.ts'
 import { addGaps, type GapSource } from './gaps.ts'
 import { addHealth, type Readiness } from './health.ts'
 import { addInstruments, type ListedInstrument } from './instruments.ts'
+import { addMarket, type MarketSource } from './market.ts'
 import { addMetrics, type MetricsText } from './metrics.ts'
 import { addObservations, type ObservationSource } from './observations.ts'
 import { addPrices, type PriceSource } from './price.ts'
@@ -32,6 +33,8 @@ export interface HttpOptions {
   /** Where ticks, gaps and observations are read; undefined while the gateway starts. */
   readonly prices: () => PriceSource | undefined
   readonly source: () => (TickSource & GapSource & ObservationSource) | undefined
+  /** Where the summaries of markets are read; undefined while the gateway starts. */
+  readonly markets: () => MarketSource | undefined
   /** How the feeds and tiers are; undefined while the gateway starts. */
   readonly feeds: () => FeedsAnswer | undefined
   /** What is told of the cache; undefined while the gateway starts. */
@@ -73,6 +76,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpServer
   addInstruments(app, options.instruments)
   addTicks(app, options.source)
   addPrices(app, options.prices)
+  addMarket(app, options.markets)
   addGaps(app, options.source)
   addFeeds(app, options.feeds)
   addObservations(app, options.source)

@@ -2,7 +2,7 @@ import type { Candle } from './candle.ts'
 import type { Instrument } from './instrument.ts'
 import type { MarketState } from './market-state.ts'
 import type { Update } from './tick.ts'
-import { bucketStart, TIMEFRAME_MS, type Timeframe } from './timeframe.ts'
+import { bucketStart, type ChartTimeframe, TIMEFRAME_MS, type Timeframe } from './timeframe.ts'
 
 /** What is told beside a price. A field is absent where it is not known, or means nothing for the instrument. */
 export interface DaySummary {
@@ -20,7 +20,7 @@ export interface SummarizedStream {
   readonly market?: MarketState | undefined
   /** The source's time at our `now`; unset: ours is its. */
   readonly clock?: { now(now: number): number | undefined }
-  candles(timeframe: Timeframe, count: number): readonly Candle[]
+  candles(timeframe: ChartTimeframe, count: number): readonly Candle[]
   candleAt(timeframe: Timeframe, time: number): Candle | undefined
   candleBefore(timeframe: Timeframe, time: number): Candle | undefined
   holdsAll(timeframe: Timeframe): boolean
@@ -33,14 +33,14 @@ const EDGES = ['5m', '15m', '30m', '1h'] as const satisfies readonly Timeframe[]
 
 /**
  * Of what is traded around the clock the last 24 hours, on the source's clock, to the five minutes; of a stock the
- * exchange day, and the change against the close before it.
+ * exchange day, and the change against the close before it; of a series the change against the period before.
  */
 export function summarizeDay(stream: SummarizedStream, now: number): DaySummary {
   const price = stream.latest?.price
   if (price === undefined) return {}
   const { assetClass } = stream.instrument
   if (assetClass === 'crypto') return rollingDay(stream, price, now)
-  return assetClass === 'stock' ? exchangeDay(stream, price) : {}
+  return assetClass === 'stock' ? exchangeDay(stream, price) : sinceLast(stream, price)
 }
 
 /** `a` less `b`, as if they were the decimals that they print as. */
@@ -54,6 +54,12 @@ function exchangeDay({ market }: SummarizedStream, price: number): DaySummary {
   const { previousClose, high, low, volume } = market.day
   const change24h = previousClose === undefined ? undefined : decimalDifference(price, previousClose)
   return { change24h, high24h: high, low24h: low, volume24h: volume }
+}
+
+/** A period without a value is passed over. */
+function sinceLast(stream: SummarizedStream, price: number): DaySummary {
+  const [before, newest] = stream.candles('native', 2)
+  return before === undefined || newest === undefined ? {} : { change24h: decimalDifference(price, before.close) }
 }
 
 /**

@@ -11,6 +11,7 @@ export function bareHttp(): HttpOptions {
     source: () => undefined,
     cache: () => undefined,
     charts: () => undefined,
+    markets: () => undefined,
     feeds: () => undefined,
     prices: () => undefined,
     runTask() {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ASSET_CLASSES } from '../../market/instrument.ts'
 import type { CacheKey, KeyKind } from './cache-keys.ts'
 import { CandleRows } from './candle-rows.ts'
 import { readCandles } from './candles-text.ts'
@@ -27,6 +28,14 @@ const candlesValue = z.object({
   }),
 })
 
+const figure = z.number().exactOptional()
+const marketRow = z.object({
+  ...{ symbol: z.string(), assetClass: z.enum(ASSET_CLASSES), price: z.number().nullable() },
+  ...{ change: figure, changePercent: figure, high24h: figure, low24h: figure, volume24h: figure },
+  ...{ time: z.number(), stale: z.boolean(), market: z.string().exactOptional(), delay: figure },
+  ...{ period: date.exactOptional(), vintage: date.exactOptional() },
+})
+
 /** What is kept of each kind, as PROTOCOL (Cache keys and lifetimes) has it. */
 const SCHEMAS = {
   price,
@@ -34,7 +43,7 @@ const SCHEMAS = {
     ...{ v, symbol: z.string(), time: z.number(), horizon: z.string() },
     ...{ value: z.union([z.number(), z.array(z.number())]), model: z.string(), cursor: id },
   }),
-  market: z.object({ v, rows: z.array(z.record(z.string(), z.unknown())) }),
+  market: z.object({ v, rows: z.array(marketRow) }),
   chart: candlesValue,
   ws_history: candlesValue,
 } as const satisfies Record<KeyKind, z.ZodType>

@@ -1,3 +1,4 @@
+import type { MarketRow } from '../../market/market-row.ts'
 import type { PriceRow } from '../../market/price.ts'
 import type { CandleRows } from './candle-rows.ts'
 
@@ -19,7 +20,7 @@ export interface PredictionValue {
 
 /** `market:{scope}`: one row an instrument. */
 export interface MarketValue {
-  readonly rows: readonly Readonly<Record<string, unknown>>[]
+  readonly rows: readonly MarketRow[]
 }
 
 /** `chart:{symbol}:{timeframe}` and `ws_history:{symbol}:{timeframe}`: the newest rows, ascending, as of `cursor`. */
