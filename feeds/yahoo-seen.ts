@@ -3,7 +3,7 @@ import type { FeedPast } from '../src/feed.ts'
 import type { Instrument } from '../src/market/instrument.ts'
 import type { Tick } from '../src/market/tick.ts'
 import { readQuote, type YahooQuote } from './yahoo-quote.ts'
-import { isNews, type SeenQuote, type YahooRaw } from './yahoo-ticks.ts'
+import { isBehind, isNews, type SeenQuote, type YahooRaw } from './yahoo-ticks.ts'
 
 /** A row of a poll, and what is to be done with it. */
 export interface Sighting {
@@ -64,12 +64,12 @@ export class SeenQuotes {
   }
 
   /** The quote is the newest there is: it was handed on, or was no news. */
-  take({ symbol, latest, day, volume }: YahooQuote): void {
+  take(quote: YahooQuote): void {
+    const { symbol, latest, day, volume } = quote
     const before = this.#seen.get(symbol)
-    if (before !== undefined && latest.time < before.time) return
-    const isSameMoment = latest.time === before?.time && latest.price === before.price && day === before.day
-    const most = isSameMoment && before.volume !== undefined ? Math.max(before.volume, volume ?? 0) : volume
-    this.#seen.set(symbol, { ...latest, day, volume: most })
+    if (before !== undefined && isBehind(quote, before)) return
+    const known = before?.day === day ? before?.volume : undefined
+    this.#seen.set(symbol, { ...latest, day, volume: volume ?? known })
   }
 
   #watchBehind({ symbol, latest }: YahooQuote, before: SeenQuote | undefined): void {

@@ -60,10 +60,14 @@ export function normalizeQuote(
 /** Whether there is anything to hand on: an event time, a price or a volume that moved, and not back. */
 export function isNews(quote: YahooQuote, before: SeenQuote | undefined): boolean {
   if (before === undefined || quote.latest.time > before.time) return true
-  if (quote.latest.time < before.time) return false
-  const rise = risenBy(quote, before) ?? 0
-  // Another server of Yahoo's may be a moment behind.
-  return rise >= 0 && (quote.latest.price !== before.price || (!quote.isExtended && rise > 0))
+  if (isBehind(quote, before)) return false
+  return quote.latest.price !== before.price || (!quote.isExtended && (risenBy(quote, before) ?? 0) > 0)
+}
+
+/** Another server of Yahoo's answered, which is a moment behind. */
+export function isBehind(quote: YahooQuote, before: SeenQuote): boolean {
+  if (quote.latest.time !== before.time) return quote.latest.time < before.time
+  return (risenBy(quote, before) ?? 0) < 0
 }
 
 function isNewToo(regular: Print, { latest }: YahooQuote, before: SeenQuote | undefined): boolean {
