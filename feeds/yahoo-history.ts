@@ -74,10 +74,15 @@ export function createYahooHistory(client: YahooClient, delayOf: (sourceSymbol: 
         return all.filter((candle) => !isCut(candle) && (before === undefined || candle.time < before))
       }
       for (const interval of limit > 0 ? INTERVALS[timeframe] : []) {
-        const now = client.clock()
-        const to = before === undefined ? now : Math.min(now, before + TIMEFRAME_MS[timeframe])
         const isEnough = (answer: Answer) => compose(answer, interval).length >= limit
-        const answer = await askBack(ask, interval, { to: to + DAY, span: spanOf(timeframe, limit), now }, isEnough)
+        const askAsOf = (now: number) => {
+          const to = before === undefined ? now : Math.min(now, before + TIMEFRAME_MS[timeframe])
+          return askBack(ask, interval, { to: to + DAY, span: spanOf(timeframe, limit), now }, isEnough)
+        }
+        const now = client.clock()
+        let answer = await askAsOf(now)
+        // Its clock was not known before its first answer, and may show another day than ours.
+        if (Math.abs(client.clock() - now) > DAY) answer = await askAsOf(client.clock())
         const length = LENGTHS[interval]
         const isFit = length === '1D' || isOnGrid(answer.rows, length) || interval === INTERVALS[timeframe].at(-1)
         if (isFit) return compose(answer, interval).slice(-limit)

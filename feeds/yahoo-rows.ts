@@ -32,10 +32,10 @@ export function readChart(chart: unknown): YahooChart {
     const [issue] = parsed.error.issues
     throw new GatewayError('feed_broken', `Yahoo must answer a chart, was: ${issue?.path.join('.')}: ${issue?.message}`)
   }
-  const { meta, timestamp = [], indicators } = parsed.data
+  const { meta, timestamp, indicators } = parsed.data
   const columns = indicators.quote[0] ?? {}
   const rowsByTime = new Map<number, ChartRow>()
-  timestamp.forEach((seconds, n) => {
+  timestamp?.forEach((seconds, n) => {
     const row = readRow(seconds, n, columns)
     if (row !== undefined) rowsByTime.set(row.time, row)
   })
@@ -88,7 +88,7 @@ function toMs(time: unknown): number | undefined {
 
 // --- the part of a chart that we use ---
 
-const Column = z.array(z.unknown()).optional()
+const Column = z.array(z.unknown()).nullish()
 const Columns = z.object({ open: Column, high: Column, low: Column, close: Column, volume: Column })
 type Columns = Partial<z.infer<typeof Columns>>
 
@@ -96,12 +96,12 @@ const Chart = z.object({
   meta: z
     .object({
       currentTradingPeriod: z
-        .object({ regular: z.object({ start: z.unknown(), end: z.unknown() }).optional() })
+        .object({ regular: z.object({ start: z.unknown().optional(), end: z.unknown().optional() }).optional() })
         .optional()
         .catch(undefined),
-      firstTradeDate: z.unknown(),
+      firstTradeDate: z.unknown().optional(),
     })
     .optional(),
-  timestamp: z.array(z.unknown()).optional(),
+  timestamp: z.array(z.unknown()).nullish(),
   indicators: z.object({ quote: z.array(Columns) }),
 })
