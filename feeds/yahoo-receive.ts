@@ -31,12 +31,13 @@ export async function* receiveQuotes(
     if (rows === undefined) return
     const received = now()
     const { news, quotes } = sift(rows, symbols, seen)
-    if (polls === 0) events.connected()
     events.heard?.()
     for (const { symbol, state } of quotes) if (state !== undefined) events.state?.(symbols.get(symbol)!, state)
     if (news.length > 0) yield news.map((raw) => ({ raw, received }))
     // Taken only when the reader has come back: what it did not store is news again.
     for (const quote of quotes) seen.take(quote)
+    // What the first poll has found is on the streams by then.
+    if (polls === 0) events.connected()
     await pause(Math.max(0, pollMs - (performance.now() - began)), signal)
   }
 }

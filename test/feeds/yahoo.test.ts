@@ -79,7 +79,7 @@ describe('resolve', () => {
 })
 
 describe('receive', () => {
-  test('is live after the first poll, and heard and told every market with each', async () => {
+  test('is live when the first poll is taken, and heard and told every market with each', async () => {
     const told: string[] = []
     const states: MarketState[] = []
     const events: FeedEvents = {
@@ -92,7 +92,7 @@ describe('receive', () => {
       },
     }
     expect(await collect(feedOf(), [AAPL, MSFT], events)).toHaveLength(2)
-    expect(told.slice(0, 7)).toEqual(['connected', 'heard', 'AAPL', 'MSFT', 'heard', 'AAPL', 'MSFT'])
+    expect(told.slice(0, 7)).toEqual(['heard', 'AAPL', 'MSFT', 'connected', 'heard', 'AAPL', 'MSFT'])
     const day = { previousClose: 99, high: 101, low: 98, volume: 1_000 }
     expect(states[0]).toEqual({ market: 'REGULAR', delayMs: 0, day })
   })
