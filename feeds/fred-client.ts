@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { GatewayError } from '../src/base/errors.ts'
 import { getText, type HttpAnswer, type HttpBounds } from './fred-http.ts'
 import type { Pace } from './fred-pace.ts'
+import type { Redaction } from './fred-redaction.ts'
 
 /** Asks FRED's API one question at a time, as often as it lets us. */
 export interface FredClient {
@@ -27,16 +28,14 @@ export interface FredClientOptions extends HttpBounds {
   /** Origin. */
   readonly url: string
   readonly apiKey: string
+  readonly clean: Redaction
   readonly pace: Pace
 }
-
-const REASON_CHARACTERS = 200
 
 /** Nobody means more. */
 const LONGEST_WAIT_MS = 3_600_000
 
-export function createFredClient({ url, apiKey, pace, ...bounds }: FredClientOptions): FredClient {
-  const clean = createRedaction(apiKey)
+export function createFredClient({ url, apiKey, clean, pace, ...bounds }: FredClientOptions): FredClient {
   return {
     async ask({ path, parameters }, schema, signal) {
       if (!(await pace.turn(signal))) throw broken(path, 'aborted')
@@ -57,7 +56,7 @@ export function createFredClient({ url, apiKey, pace, ...bounds }: FredClientOpt
 }
 
 /** @throws GatewayError unless FRED refuses just this question */
-function refuse(path: string, { status, headers }: HttpAnswer, body: unknown, clean: (text: string) => string) {
+function refuse(path: string, { status, headers }: HttpAnswer, body: unknown, clean: Redaction) {
   const said = FredError.safeParse(body)
   const reason = said.success ? clean(said.data.error_message) : ''
   const isAboutUs = (status === 400 || status === 404) && said.success
@@ -83,15 +82,6 @@ function readJson(text: string): unknown {
     // A page, or half an answer: the caller says so.
     return undefined
   }
-}
-
-/** Makes text of others fit for messages: without the key, as it is or as it stands in an address, and short. */
-function createRedaction(apiKey: string): (text: string) => string {
-  const spellings = [
-    ...new Set([apiKey, encodeURIComponent(apiKey), new URLSearchParams([['', apiKey]]).toString().slice(1)]),
-  ]
-  const patterns = spellings.filter(Boolean).map((spelling) => new RegExp(spelling.replace(/[^\w]/g, '\\$&'), 'gi'))
-  return (text) => patterns.reduce((sofar, pattern) => sofar.replace(pattern, '***'), text).slice(0, REASON_CHARACTERS)
 }
 
 function broken(path: string, what: string, options: { readonly retryAfterMs?: number } = {}): GatewayError {

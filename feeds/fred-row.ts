@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { GatewayError } from '../src/base/errors.ts'
 import type { Cursor, Tick } from '../src/market/tick.ts'
 import { DAYS, type DayIndex, parseDay } from './fred-day.ts'
+import type { Redaction } from './fred-redaction.ts'
 
 /** What `receive` yields: a row of FRED's that may be news, and when it became known; or that there are none. */
 export type FredRow =
@@ -46,14 +47,14 @@ export function knownAtOf(id: Cursor): number {
 }
 
 /** @throws GatewayError feed_payload for a row that cannot be read, and where FRED gives none */
-export function normalizeRow(raw: FredRow, received: number): readonly Tick[] {
+export function normalizeRow(raw: FredRow, received: number, clean: Redaction): readonly Tick[] {
   const { symbol } = raw
   if ('refusal' in raw) throw new GatewayError('feed_payload', `FRED must give ${symbol}, was: ${raw.refusal}`)
   const { observation, knownAt, isPast } = raw
   const read = readObservation(observation)
   const id = idOf(knownAt, read?.period ?? 0)
   if (read === undefined || !Number.isSafeInteger(id) || id < 0) {
-    const shown = (JSON.stringify(observation) ?? 'nothing').slice(0, 100)
+    const shown = clean(JSON.stringify(observation) ?? 'nothing')
     throw new GatewayError('feed_payload', `an observation of ${symbol} must have days and a value, was ${shown}`)
   }
   const { date: period, realtime_start: vintage } = observation as z.infer<typeof Row>

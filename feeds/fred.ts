@@ -7,7 +7,7 @@
 // series/observations   at the start; when a series was updated      each vintage that is not known: a tick
 //
 // Each part has a file. What is asked: fred-series.ts, fred-updates.ts, fred-vintages.ts; how: fred-client.ts,
-// fred-http.ts, how often: fred-pace.ts. What is news: fred-known.ts; what it means: fred-row.ts, fred-day.ts. All of it
+// fred-http.ts, how often: fred-pace.ts, and what is never said: fred-redaction.ts. What is news: fred-known.ts; what it means: fred-row.ts, fred-day.ts. All of it
 // together: fred-receive.ts.
 import { type Clock, systemClock } from '../src/base/clock.ts'
 import type { Feed } from '../src/feed.ts'
@@ -15,6 +15,7 @@ import type { SymbolMapping } from '../src/market/instrument.ts'
 import { createFredClient } from './fred-client.ts'
 import { createPace } from './fred-pace.ts'
 import { type FredMemory, receiveVintages } from './fred-receive.ts'
+import { createRedaction } from './fred-redaction.ts'
 import { type FredRow, normalizeRow } from './fred-row.ts'
 import { resolveSeries } from './fred-series.ts'
 import { FredUpdates, UPDATES_A_PAGE } from './fred-updates.ts'
@@ -61,7 +62,8 @@ export function createFredFeed(options: FredOptions): Feed<FredRow> {
   const { symbols, apiKey, url = PUBLIC_URL, pollMs, now = Date.now, clock = systemClock } = options
   const bounds = { ...BOUNDS, ...options.bounds }
   const { spacingMs, requestMs, mostBytes, updatesAPage } = bounds
-  const client = createFredClient({ url, apiKey, requestMs, mostBytes, pace: createPace(spacingMs, clock) })
+  const clean = createRedaction(apiKey)
+  const client = createFredClient({ url, apiKey, clean, requestMs, mostBytes, pace: createPace(spacingMs, clock) })
   const memory: FredMemory = {
     ...{ known: new Map(), begun: new Set(), whole: new Set(), read: new Map(), doubted: new Set(), told: new Map() },
   }
@@ -76,6 +78,6 @@ export function createFredFeed(options: FredOptions): Feed<FredRow> {
       resolveSeries(client, symbols, ({ id, lastUpdated }) => memory.told.set(id, lastUpdated), signal),
     receive: (instruments, events, signal) =>
       receiveVintages({ ...polling, updates: new FredUpdates(client, updatesAPage) }, instruments, events, signal),
-    normalize: normalizeRow,
+    normalize: (raw, received) => normalizeRow(raw, received, clean),
   }
 }

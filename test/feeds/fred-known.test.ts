@@ -152,7 +152,7 @@ describe('a row', () => {
   })
 
   test('is a tick with its period and its vintage', () => {
-    expect(normalizeRow(raw(), 5)).toEqual([
+    expect(normalizeRow(raw(), 5, String)).toEqual([
       {
         symbol: 'US_GDP',
         id: UPDATED * 2 ** 18 + 90_577,
@@ -169,7 +169,7 @@ describe('a row', () => {
   })
 
   test('with a point has no price', () => {
-    expect(normalizeRow(raw({ value: '.' }), 5)[0]).toMatchObject({ price: undefined, period: '2024-07-01' })
+    expect(normalizeRow(raw({ value: '.' }), 5, String)[0]).toMatchObject({ price: undefined, period: '2024-07-01' })
   })
 
   test.each([
@@ -182,11 +182,11 @@ describe('a row', () => {
     ['a day beyond an id’s room', { date: '2494-06-01' }],
     ['no vintage', { realtime_start: undefined }],
   ])('with %s is refused', (_, changes) => {
-    expect(() => normalizeRow(raw(changes), 0)).toThrow(expect.objectContaining({ code: 'feed_payload' }))
+    expect(() => normalizeRow(raw(changes), 0, String)).toThrow(expect.objectContaining({ code: 'feed_payload' }))
   })
 
   test('that FRED does not give is refused in its words', () => {
     const refused: FredRow = { symbol: 'GDP', refusal: 'The series does not exist in ALFRED.' }
-    expect(() => normalizeRow(refused, 0)).toThrow(/does not exist in ALFRED/)
+    expect(() => normalizeRow(refused, 0, String)).toThrow(/does not exist in ALFRED/)
   })
 })

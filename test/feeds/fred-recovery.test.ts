@@ -143,7 +143,7 @@ class Life {
 
   #process(): Feed<FredRow> {
     const { url, apiKey } = this.simulator
-    const bounds = { spacingMs: 0, requestMs: 300, rowsAPage: 400, datesAWindow: 700, updatesAPage: 1 }
+    const bounds = { spacingMs: 0, requestMs: 600, rowsAPage: 400, datesAWindow: 700, updatesAPage: 1 }
     return createFredFeed({ symbols: SYMBOLS, url, apiKey, pollMs: 5, bounds })
   }
 }

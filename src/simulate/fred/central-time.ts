@@ -1,15 +1,4 @@
-/** FRED's clock and its calendar: St. Louis. */
-const PARTS = new Intl.DateTimeFormat('en-CA', {
-  timeZone: 'America/Chicago',
-  hourCycle: 'h23',
-  year: 'numeric',
-  month: '2-digit',
-  day: '2-digit',
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-})
-
+// FRED's clock and its calendar: St. Louis.
 const HOUR = 3_600_000
 
 /** `2025-03-27 07:51:52-05`: how FRED prints a moment (Unix ms). */
@@ -30,10 +19,17 @@ export function centralMoment(day: string, seconds: number): number {
   return asUtc - offsetHours(asUtc + 6 * HOUR) * HOUR
 }
 
-/** -6 in winter, -5 in summer. */
+/** -6 in winter, -5 in summer, as clocks are set in the United States; the platform's own calendar is slow to ask. */
 function offsetHours(time: number): number {
-  const parts = Object.fromEntries(PARTS.formatToParts(time).map(({ type, value }) => [type, Number(value)]))
-  const { year = 0, month = 1, day, hour, minute, second } = parts
-  const local = Date.UTC(year, month - 1, day, hour, minute, second)
-  return Math.round((local - time) / HOUR)
+  const year = new Date(time).getUTCFullYear()
+  const isNewRule = year >= 2007
+  const begin = sunday(year, isNewRule ? 2 : 3, isNewRule ? 8 : 1) + 8 * HOUR
+  const end = sunday(year, isNewRule ? 10 : 9, isNewRule ? 1 : 25) + 7 * HOUR
+  return time >= begin && time < end ? -5 : -6
+}
+
+/** The first Sunday (00:00 UTC) on or after a day of a month, which is counted from 0. */
+function sunday(year: number, month: number, day: number): number {
+  const time = Date.UTC(year, month, day)
+  return time + ((7 - new Date(time).getUTCDay()) % 7) * 24 * HOUR
 }
