@@ -32,7 +32,8 @@ const HOUR_MS = TIMEFRAME_MS['1h']
 const EDGES = ['5m', '15m', '30m', '1h'] as const satisfies readonly Timeframe[]
 
 /**
- * Of what is traded around the clock the last 24 hours, on the source's clock, to the five minutes; of a stock the
+ * Of what is traded around the clock the last 24 hours, on the source's clock, to the five minutes (high, low and volume
+ * at most a second behind the price, ten where missed trades were found); of a stock the
  * exchange day, and the change against the close before it; of a series the change against the period before.
  */
 export function summarizeDay(stream: SummarizedStream, now: number): DaySummary {
@@ -62,57 +63,110 @@ function sinceLast(stream: SummarizedStream, price: number): DaySummary {
   return before === undefined || newest === undefined ? {} : { change24h: decimalDifference(price, before.close) }
 }
 
-/**
- * The hours of the day by their candles, and what is before the first full one by finer ones: some forty rows, not the
- * 288 of five minutes, for a thousand instruments are asked for several times a second.
- */
+interface Day {
+  /** The price at its beginning. */
+  readonly reference: number | undefined
+  readonly high: number
+  readonly low: number
+  readonly volume: number
+  /** Of our `now`. */
+  readonly readAt: number
+}
+
+/** What the day holds before its newest hours: it changes only as it moves on, and when missed trades are found. */
+interface Past extends Day {
+  /** From here on the hours are read anew. */
+  readonly until: number
+  readonly expiresAt: number
+}
+
+const DAY_LIVES_MS = 1_000
+const days = new WeakMap<SummarizedStream, Day>()
+
+/** Five to ten seconds: a thousand streams that were read at one moment are not read again at one moment. */
+const PAST_MS = 5_000
+const pasts = new WeakMap<SummarizedStream, Past>()
+
 function rollingDay(stream: SummarizedStream, price: number, now: number): DaySummary {
-  const since = (stream.clock?.now(now) ?? now) - DAY_MS
+  const day = dayOf(stream, now)
+  // Less than a day is known of it: what there is would be taken for the day's.
+  if (day === undefined) return {}
+  return {
+    change24h: decimalDifference(price, day.reference ?? price),
+    high24h: Math.max(day.high, price),
+    low24h: Math.min(day.low, price),
+    volume24h: day.volume,
+  }
+}
+
+/** The candles are read once a second at most: each reading makes them take in what was gathered for them. */
+function dayOf(stream: SummarizedStream, now: number): Day | undefined {
+  const known = days.get(stream)
+  if (known !== undefined && now >= known.readAt && now < known.readAt + DAY_LIVES_MS) return known
+  const past = pastOf(stream, now)
+  if (past === undefined) return undefined
+  let { reference, high, low, volume } = past
+  for (const row of stream.candles('1h', NEWEST_HOURS)) {
+    if (row.time < past.until) continue
+    reference ??= row.open
+    if (row.high > high) high = row.high
+    if (row.low < low) low = row.low
+    volume += row.volume
+  }
+  // Each is a sum of steps: what is finer is the doubles' own.
+  volume = Number(volume.toFixed(Math.min(stream.instrument.sizeDigits, 100)))
+  const day = { reference, high, low, volume, readAt: now }
+  days.set(stream, day)
+  return day
+}
+
+/** A past that was read lives through the turn of an hour. */
+const NEWEST_HOURS = 2
+
+function pastOf(stream: SummarizedStream, now: number): Past | undefined {
+  const known = pasts.get(stream)
+  if (known !== undefined && now >= known.readAt && now < known.expiresAt) return known
+  const read = readPast(stream, now)
+  if (read !== undefined) pasts.set(stream, read)
+  return read
+}
+
+/** The hours of the day by their candles, and what is before the first full one by finer ones: forty rows, not 288. */
+function readPast(stream: SummarizedStream, now: number): Past | undefined {
+  const time = stream.clock?.now(now) ?? now
+  const since = time - DAY_MS
   for (const edge of EDGES) {
     const start = bucketStart(edge, since)
     const before = stream.candleBefore(edge, start)
     const reachesBack = before !== undefined || stream.candleAt(edge, start) !== undefined
     if (!reachesBack && !stream.holdsAll(edge)) continue
-    return summaryOf(rowsSince(stream, edge, start), before?.close, price, stream.instrument.sizeDigits)
+    const until = bucketStart('1h', Math.max(time, stream.latest?.time ?? time))
+    const rows = rowsBetween(stream, edge, start, until)
+    let [high, low, volume] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 0]
+    for (const row of rows) {
+      if (row.high > high) high = row.high
+      if (row.low < low) low = row.low
+      volume += row.volume
+    }
+    const reference = before?.close ?? rows[0]?.open
+    const expiresAt = now + PAST_MS + ((stream.latest?.id ?? 0) % PAST_MS)
+    return { until, reference, high, low, volume, readAt: now, expiresAt }
   }
-  // Less than a day is known of it: what there is would be taken for the day's.
-  return {}
+  return undefined
 }
 
 /** Ascending. */
-function rowsSince(stream: SummarizedStream, edge: Timeframe, start: number): readonly Candle[] {
+function rowsBetween(stream: SummarizedStream, edge: Timeframe, start: number, until: number): readonly Candle[] {
   const firstHour = bucketStart('1h', start + HOUR_MS - 1)
   const rows: Candle[] = []
   for (let time = start; time < firstHour; time += TIMEFRAME_MS[edge]) {
     const row = stream.candleAt(edge, time)
     if (row !== undefined) rows.push(row)
   }
-  for (const row of stream.candles('1h', DAY_MS / HOUR_MS + 2)) if (row.time >= firstHour) rows.push(row)
+  for (const row of stream.candles('1h', DAY_MS / HOUR_MS + 2)) {
+    if (row.time >= firstHour && row.time < until) rows.push(row)
+  }
   return rows
-}
-
-function summaryOf(
-  rows: readonly Candle[],
-  closeBefore: number | undefined,
-  price: number,
-  sizeDigits: number,
-): DaySummary {
-  let high = price
-  let low = price
-  let volume = 0
-  for (const row of rows) {
-    if (row.high > high) high = row.high
-    if (row.low < low) low = row.low
-    volume += row.volume
-  }
-  const reference = closeBefore ?? rows[0]?.open ?? price
-  return {
-    change24h: decimalDifference(price, reference),
-    high24h: high,
-    low24h: low,
-    // Each is a sum of steps: what is finer is the doubles' own.
-    volume24h: Number(volume.toFixed(Math.min(sizeDigits, 100))),
-  }
 }
 
 function decimalsOf(value: number): number {

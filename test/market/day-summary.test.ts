@@ -88,6 +88,32 @@ describe('the last 24 hours of what is traded around the clock', () => {
     expect(summarizeDay(stream, NOON + 30 * HOUR)).toEqual(quiet)
   })
 
+  it('are read of the candles once a second at most, and never contradict the price', () => {
+    const stream = streamOf([update(1, { time: NOON, received: NOON, price: 100, size: 1 })])
+    let reads = 0
+    const { candles } = MemoryStream.prototype
+    stream.candles = (...asked) => {
+      reads += 1
+      return candles.apply(stream, asked)
+    }
+    summarizeDay(stream, NOON)
+    const readOnce = reads
+    stream.append(update(2, { time: NOON + 100, received: NOON + 100, price: 130, size: 1 }))
+    expect(summarizeDay(stream, NOON + 999)).toMatchObject({ change24h: 30, high24h: 130, low24h: 100, volume24h: 1 })
+    expect(reads).toBe(readOnce)
+    expect(summarizeDay(stream, NOON + 1_000)).toMatchObject({ change24h: 30, high24h: 130, volume24h: 2 })
+    expect(reads).toBeGreaterThan(readOnce)
+  })
+
+  it('have missed trades that were found, ten seconds later at most', () => {
+    const at = (minutes: number) => ({ time: NOON + minutes * MINUTE, received: NOON + minutes * MINUTE })
+    const stream = streamOf([update(1, { ...at(0), size: 1 }), update(9, { ...at(300), size: 1 })])
+    const now = NOON + 301 * MINUTE
+    expect(summarizeDay(stream, now).volume24h).toBe(2)
+    stream.history.foldLate(update(5, { ...at(60), price: 500, size: 3 }))
+    expect(summarizeDay(stream, now + 10_000)).toMatchObject({ high24h: 500, volume24h: 5 })
+  })
+
   it('are nothing before the first price', () => {
     expect(summarizeDay(streamOf([]), NOON)).toEqual({})
     expect(quoteOf(streamOf([]), NOON)).toBeUndefined()
