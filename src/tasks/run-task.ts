@@ -30,5 +30,9 @@ export function runTask(request: TaskRequest, ports: RunTaskPorts, signal: Abort
   }
   if (feed === undefined)
     throw new GatewayError('unknown_symbol', `the symbol must be configured, was ${instrument.symbol}`)
+  if (feed.ids !== 'contiguous') {
+    const rule = `a backfill must be of a source that gives its trades by id, ${feed.name} is polled`
+    throw new GatewayError('bad_parameter', `${rule}: its candles are taken from it at every start and after each day`)
+  }
   return backfill(instrument, request, { feed, database, gateway, keptSince, now }, signal)
 }

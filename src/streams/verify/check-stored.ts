@@ -66,7 +66,7 @@ async function take(
   instrument: Instrument,
   check: IdCheck,
   walked: Walked,
-  { database, gaps, candles }: StoredCheckPorts,
+  { database, contiguousIds, gaps, candles }: StoredCheckPorts,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const before = walked.last
@@ -76,7 +76,8 @@ async function take(
   walked.first ??= tick
   walked.last = tick
   if (before === undefined) candles.breakBetween(Number.NEGATIVE_INFINITY, tick.time)
-  else if (hole !== undefined) candles.breakBetween(before.time, tick.time)
+  // A source that is polled has had trades in between: its candles are not made of these.
+  else if (hole !== undefined || !contiguousIds) candles.breakBetween(before.time, tick.time)
   candles.fold(tick)
   return hole === undefined
     ? findings

@@ -1,5 +1,6 @@
 import type { Finding, TaskEvent, TaskProgress, TaskSummary } from '../../base/task-event.ts'
 import type { Feed } from '../../feed.ts'
+import { calendarOf } from '../../market/calendar.ts'
 import { type Instrument, streamName } from '../../market/instrument.ts'
 import type { Database } from '../../tiers/database/database.ts'
 import { CandleCheck } from './check-candles.ts'
@@ -30,11 +31,20 @@ const STORED_WITHIN_MS = 4_000
 /** Of each kind so many are told one by one; all are counted. */
 const MOST_TOLD = 100
 
+const POLLED: Finding = {
+  type: 'note',
+  kind: 'polled',
+  message: 'its source is polled: no id tells of a hole, and its candles are not made of these ticks alone',
+}
+
 /**
  * Checks the stored stream of an instrument, page by page: that no id is missing of which no gap tells, none is there
  * twice, and none happened out of order; that every candle whose trades are all stored says what they say; and, with
  * `source`, that finished candles and the trades at both ends are the source's. Without a range: all that is stored.
  * Yields what it finds, then a summary; ends without one when `signal` aborts.
+ *
+ * Of a polled source ids and order are checked, and with `source` the candles of days that are over; that it has had no
+ * trade between two ticks cannot be known, so that its candles are not held against them.
  *
  * @throws GatewayError tier_unavailable, feed_broken
  */
@@ -54,20 +64,28 @@ export async function* verify(
   const gaps = await database.gaps(instrument)
   const candles = new CandleCheck(instrument, { database, settled, now })
   const walked: Walked = { ticks: 0, first: undefined, last: undefined }
-  const storedPorts = { database, contiguousIds: (feed?.ids ?? 'contiguous') === 'contiguous', gaps, candles, until }
+  const contiguousIds = feed === undefined ? instrument.assetClass === 'crypto' : feed.ids === 'contiguous'
+  const storedPorts = { database, contiguousIds, gaps, candles, until }
   const tally = new Tally()
+  if (!contiguousIds) yield* tally.told([POLLED])
   yield* tally.told(checkStored(instrument, options, walked, storedPorts, signal))
   const { first, last } = walked
   const ids = first === undefined || last === undefined ? undefined : { from: first.id, to: last.id }
   if (ids !== undefined) yield* tally.told(describeGaps(gaps, ids))
   if (options.source && feed !== undefined) {
     const sourcePorts = { feed, database, settled, keptSince, now }
-    const range = { from: options.from ?? first?.time ?? until, to: until }
+    const range = { from: options.from ?? first?.time ?? until, to: contiguousIds ? until : dayOf(instrument, until) }
     yield* tally.told(checkSourceEnds(instrument, options, ids, sourcePorts, signal))
     yield* tally.told(checkSourceCandles(instrument, range, sourcePorts, () => tally.agreed++, signal))
   }
   yield* tally.untold()
   if (!signal.aborted) yield summaryOf(instrument, options, walked, candles, tally)
+}
+
+/** The beginning of the exchange's day: what is polled on it is replaced by the source's candles when it is over. */
+function dayOf(instrument: Instrument, moment: number): number {
+  const calendar = calendarOf(instrument)
+  return calendar.beginOf('1D', calendar.startOf('1D', moment))
 }
 
 /** Counts findings by kind, and tells the first of each. */
