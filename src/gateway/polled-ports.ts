@@ -37,9 +37,13 @@ export function polledPorts(parts: FeedSideParts, counts: PolledCounts): PolledR
       log.debug({ stream: streamName(instrument), id }, 'late tick')
       counts.ticks += 1
       const stream = memory.stream(symbol)
-      stream?.lateVintage(update)
-      stream?.cutTail(id)
+      if (stream === undefined) return
+      stream.lateVintage(update)
+      stream.cutTail(id)
       if (period !== undefined) hub.revise(symbol, periodTime(period))
+      // It may be the newest price, or what that is compared with.
+      if (stream.latest?.id === id) onTick(stream)
+      hub.requote(symbol)
     },
     storeCandle: (row) => writer.candle(row),
     onRevised: (symbol, time) => hub.revise(symbol, time),

@@ -1,6 +1,4 @@
 import { quoteOf } from '../market/quote.ts'
-import type { Cursor } from '../market/tick.ts'
-import { encode } from '../wire/encode.ts'
 import { encodeFrame, type Frame } from '../wire/frame.ts'
 import type { Cadence } from './cadence.ts'
 import type { HubSource, StreamView } from './source.ts'
@@ -23,10 +21,10 @@ export class PriceSubscription implements Subscription {
   readonly symbol: string
   readonly interval: number
   readonly #parts: PriceSubscriptionParts
-  #lastId: Cursor = -1
-  /** The group's counts when this client last got a price. */
+  /** The quote that this client has got. */
+  #quote = ''
+  /** The group's count of ticks then. */
   #countThen = 0
-  #versionThen = 0
 
   constructor(parts: PriceSubscriptionParts) {
     this.#parts = parts
@@ -36,30 +34,23 @@ export class PriceSubscription implements Subscription {
 
   start(): void {
     const { source, topics, outlet, now } = this.#parts
-    const { count, version } = topics.joinPrices(this)
-    this.#countThen = count
-    this.#versionThen = version
-    const view = source.stream(this.symbol)
-    if (!view?.latest) return
-    this.#lastId = view.latest.id
-    outlet.send(encodePrice(view, 0, now()))
+    this.#countThen = topics.joinPrices(this)
+    const quote = encodeQuote(source.stream(this.symbol), now())
+    if (quote === undefined) return
+    this.#quote = quote
+    outlet.send(priceFrame(quote, 0))
   }
 
   stop(): void {
     this.#parts.topics.leavePrices(this)
   }
 
-  /**
-   * Sends the price of tick `id` if it is news: the group's `count`th, with the `version`th of what is told beside it.
-   * `frameFor` encodes it with the number of ticks skipped.
-   */
-  price(id: Cursor, group: Pick<PriceGroup, 'count' | 'version'>, frameFor: (skipped: number) => Frame): void {
-    const { count, version } = group
-    if (id === this.#lastId && version === this.#versionThen) return
+  /** Sends a quote, if it is news, after the group's `count`th tick; `frameFor` adds the number of ticks skipped. */
+  price(quote: string, count: number, frameFor: (skipped: number) => Frame): void {
+    if (quote === this.#quote) return
     this.#parts.outlet.send(frameFor(Math.max(0, count - this.#countThen - 1)))
-    this.#lastId = id
+    this.#quote = quote
     this.#countThen = count
-    this.#versionThen = version
   }
 }
 
@@ -71,7 +62,6 @@ export class PriceGroup {
   readonly #view: () => StreamView | undefined
   readonly #now: () => number
   #count = 0
-  #version = 0
   #isMarked = false
 
   constructor(interval: number, cadence: Cadence, view: () => StreamView | undefined, now: () => number) {
@@ -86,22 +76,13 @@ export class PriceGroup {
     return this.#count
   }
 
-  /** How often what is told beside the price has changed since then. */
-  get version(): number {
-    return this.#version
-  }
-
   touch(): void {
     this.#count += 1
-    this.#mark()
+    this.requote()
   }
 
+  /** What is told beside the price may have changed. */
   requote(): void {
-    this.#version += 1
-    this.#mark()
-  }
-
-  #mark(): void {
     if (this.#isMarked) return
     this.#isMarked = true
     this.#cadence.mark(this.#interval, this.#drain)
@@ -109,20 +90,26 @@ export class PriceGroup {
 
   readonly #drain = (): void => {
     this.#isMarked = false
-    const view = this.#view()
-    if (!view?.latest) return
+    const quote = encodeQuote(this.#view(), this.#now())
+    if (quote === undefined) return
     // Only a client that joined since the last drain has skipped another number than the rest.
     const frames = new Map<number, Frame>()
     const frameFor = (skipped: number): Frame => {
-      const frame = frames.get(skipped) ?? encodePrice(view, skipped, this.#now())
+      const frame = frames.get(skipped) ?? priceFrame(quote, skipped)
       frames.set(skipped, frame)
       return frame
     }
-    for (const member of this.members) member.price(view.latest.id, this, frameFor)
+    for (const member of this.members) member.price(quote, this.#count, frameFor)
   }
 }
 
-/** Of a stream that has had a tick. */
-function encodePrice(view: StreamView, skipped: number, now: number): Frame {
-  return encodeFrame(encode({ type: 'price', ...quoteOf(view, now)!, skipped }))
+/** Undefined before the first price. */
+function encodeQuote(view: StreamView | undefined, now: number): string | undefined {
+  const quote = view && quoteOf(view, now)
+  return quote && JSON.stringify(quote)
+}
+
+/** A `price`; what is encoded once is told to everyone with a number of their own. */
+function priceFrame(quote: string, skipped: number): Frame {
+  return encodeFrame(`{"type":"price",${quote.slice(1, -1)},"skipped":${skipped}}`)
 }

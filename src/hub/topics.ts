@@ -136,14 +136,15 @@ export class Topics {
     this.#prune(member.symbol)
   }
 
-  joinPrices(member: PriceSubscription): PriceGroup {
+  /** Returns how many ticks the group has counted so far. */
+  joinPrices(member: PriceSubscription): number {
     const { symbol, interval } = member
     const { prices } = this.#open(symbol)
     const view = () => this.#source.stream(symbol)
     const group = prices.get(interval) ?? new PriceGroup(interval, this.#cadence, view, this.#now)
     prices.set(interval, group)
     group.members.add(member)
-    return group
+    return group.count
   }
 
   leavePrices(member: PriceSubscription): void {

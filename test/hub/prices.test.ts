@@ -52,6 +52,7 @@ describe('channel prices', () => {
     server.source.of('BTC').stale = true
     server.hub.requote('BTC')
     expect(await client.nextOfType('price')).toMatchObject({ id: 100, market: 'CLOSED', stale: true, skipped: 0 })
+    server.hub.requote('BTC')
     expect(await client.drain()).toEqual([])
   })
 
