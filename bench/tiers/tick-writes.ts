@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { z } from 'zod'
-import { startChild } from '../child.ts'
+import { type Child, startChild } from '../child.ts'
 import { createOwnDatabase } from '../own-database.ts'
 import { type RowPlan, unmeasured } from '../report.ts'
 import { makeTemporaryDirectory } from '../temporary-directory.ts'
@@ -66,20 +66,7 @@ async function measure(databaseUrl: string, { runs, say }: PartOptions): Promise
   if (own === undefined) throw new Error('a server was found, but gave no database')
   const child = startChild('tick-writer', { databaseUrl: own.url, symbols: SYMBOLS, ticks: TICKS })
   const [text, binary] = [join(directory.path, 'ticks.txt'), join(directory.path, 'ticks.bin')]
-  const empty = () => runSql(own.url, 'truncate ticks')
-  const write = async (batchTicks: number, storedBefore = 0) => {
-    await child.ask({ ask: 'make' }, NOTHING)
-    empty()
-    if (storedBefore > 0) await child.ask({ ask: 'storeSome', ticks: storedBefore, batchTicks }, NOTHING)
-    const { seconds } = await child.ask({ ask: 'write', batchTicks }, WRITTEN)
-    const stored = Number(runSql(own.url, 'select count(*) from ticks'))
-    if (stored !== TICKS) throw new Error(`the table must hold ${TICKS} ticks, were ${stored}`)
-    return TICKS / seconds
-  }
-  const copy = (file: string, format?: string) => {
-    empty()
-    return TICKS / copyFile(own.url, 'ticks', file, format)
-  }
+  const { write, collide, copy } = stretchesOn(own.url, child)
   try {
     await write(0)
     const measured: Run[] = []
@@ -90,8 +77,7 @@ async function measure(databaseUrl: string, { runs, say }: PartOptions): Promise
       const run = {
         written,
         text: copy(text),
-        small: await write(BATCH_TICKS),
-        colliding: await write(BATCH_TICKS, STORED_BEFORE),
+        ...(await collide()),
         binary: copy(binary, '(format binary)'),
       }
       measured.push(run)
@@ -104,4 +90,34 @@ async function measure(databaseUrl: string, { runs, say }: PartOptions): Promise
     await own.drop()
     directory.remove()
   }
+}
+
+/** What is measured: each begins with an empty table, and returns rows a second. */
+function stretchesOn(url: string, child: Child) {
+  const empty = () => runSql(url, 'truncate ticks')
+  const write = async (batchTicks: number, storedBefore = 0) => {
+    await child.ask({ ask: 'make' }, NOTHING)
+    empty()
+    if (storedBefore > 0) await child.ask({ ask: 'storeSome', ticks: storedBefore, batchTicks }, NOTHING)
+    const { seconds } = await child.ask({ ask: 'write', batchTicks }, WRITTEN)
+    const stored = Number(runSql(url, 'select count(*) from ticks'))
+    if (stored !== TICKS) throw new Error(`the table must hold ${TICKS} ticks, were ${stored}`)
+    return TICKS / seconds
+  }
+  /** There and back, so that neither has the better half of a changing machine. */
+  const collide = async () => {
+    const [small, colliding] = [await write(BATCH_TICKS), await write(BATCH_TICKS, STORED_BEFORE)]
+    const [collidingAgain, smallAgain] = [await write(BATCH_TICKS, STORED_BEFORE), await write(BATCH_TICKS)]
+    return { small: together(small, smallAgain), colliding: together(colliding, collidingAgain) }
+  }
+  const copy = (file: string, format?: string) => {
+    empty()
+    return TICKS / copyFile(url, 'ticks', file, format)
+  }
+  return { write, collide, copy }
+}
+
+/** The rate of two stretches of as many rows. */
+function together(one: number, other: number): number {
+  return 2 / (1 / one + 1 / other)
 }
