@@ -1,18 +1,18 @@
 import { readdir, rm } from 'node:fs/promises'
-import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { type Config, loadConfig } from './config.ts'
+import { describeFirstTick, describePlaces } from './demo/places.ts'
+import { type SimulatedSources, startSimulatedSources } from './demo/simulated-sources.ts'
 import type { Gateway, ServingGateway } from './gateway.ts'
-import { type BinanceSimulator, startBinanceSimulator } from './simulate/binance.ts'
 import { LOCK_FILE, lockDataDir } from './tiers/data-dir-lock.ts'
 
 export interface DemoOptions {
-  /** The same seed gives the same trades. */
+  /** The same seed gives the same prices. */
   readonly seed: number
   readonly port: number | undefined
-  /** Trades a second, of all symbols together. */
+  /** Trades a second, of all crypto symbols together. */
   readonly rate: number
-  /** How many: BTC, ETH, SOL, BNB, XRP, then made-up ones. */
+  /** How many of crypto: BTC, ETH, SOL, BNB, XRP, then made-up ones. */
   readonly symbols: number
   /** Begin anew, instead of going on where the last demo stopped. */
   readonly fresh: boolean
@@ -26,10 +26,6 @@ export interface Demo {
   close(): Promise<void>
 }
 
-/** The simulator always has these; made-up symbols come after them. */
-const WELL_KNOWN = 5
-const BIN = fileURLToPath(new URL('./cli/tickgate.js', import.meta.url))
-
 /** Starts the simulators and a gateway on them, and prints where to look. */
 export async function startDemo(
   options: DemoOptions,
@@ -38,28 +34,21 @@ export async function startDemo(
 ): Promise<Demo> {
   const began = performance.now()
   const directory = await demoDirectory(options, env.DATA_DIR ?? './data')
-  const simulator = await startBinanceSimulator({
-    seed: options.seed,
-    rate: options.rate,
-    symbols: Math.max(0, options.symbols - WELL_KNOWN),
-    directory,
-    weightLimit: Number.POSITIVE_INFINITY,
-    recordings: options.recordings,
-    speed: options.speed,
-  })
+  const sources = await startSimulatedSources({ ...options, directory })
   try {
-    const gateway = await start(demoConfig(options, env, directory, simulator), (serving) => {
-      process.stdout.write(describePlaces(serving, directory))
+    const config = demoConfig(options, env, directory, sources)
+    const gateway = await start(config, (serving) => {
+      process.stdout.write(describePlaces(serving, symbolsOf(config), directory))
       void serving.ready.then(() => process.stdout.write(describeFirstTick(serving, performance.now() - began)))
     })
     return {
       async close() {
         await gateway.close()
-        await simulator.close()
+        await sources.close()
       },
     }
   } catch (error) {
-    await simulator.close()
+    await sources.close()
     throw error
   }
 }
@@ -83,50 +72,37 @@ async function emptyDirectory(directory: string): Promise<void> {
   }
 }
 
+/** How often the simulators are polled: they do not mind. */
+const POLL_MS = '1000'
+
 function demoConfig(
   { port, symbols }: DemoOptions,
   env: Readonly<Record<string, string | undefined>>,
   directory: string,
-  simulator: BinanceSimulator,
+  { binance, yahoo, fred }: SimulatedSources,
 ): Config {
   return loadConfig({
     HOST: '127.0.0.1',
     PORT: port === undefined ? env.PORT : String(port),
     LOG_LEVEL: env.LOG_LEVEL ?? 'warn',
     DATA_DIR: directory,
-    BINANCE_STREAM_URL: simulator.streamUrl,
-    BINANCE_REST_URL: simulator.restUrl,
-    CRYPTO_SYMBOLS: symbolsOf(simulator, symbols),
-    STOCK_SYMBOLS: '',
-    MACRO_SERIES: '',
+    BINANCE_STREAM_URL: binance.streamUrl,
+    BINANCE_REST_URL: binance.restUrl,
+    CRYPTO_SYMBOLS: tradingOn(binance, symbols),
+    YAHOO_URL: yahoo.url,
+    YAHOO_POLL_MS: POLL_MS,
+    FRED_URL: fred.url,
+    FRED_POLL_MS: POLL_MS,
+    FRED_API_KEY: fred.apiKey,
   })
 }
 
-function symbolsOf({ markets }: BinanceSimulator, count: number): string {
+function tradingOn({ markets }: SimulatedSources['binance'], count: number): string {
   const trading = [...markets.values()].filter(({ status }) => status === 'TRADING').slice(0, count)
   return trading.map(({ baseAsset, symbol }) => `${baseAsset}=${symbol}`).join(',')
 }
 
-function describePlaces({ url }: ServingGateway, directory: string): string {
-  const bin = relative(process.cwd(), BIN)
-  const command = /\s/.test(bin) ? `"${bin}"` : bin
-  return [
-    '',
-    'tickgate demo: a simulated Binance, the embedded database, no network',
-    '',
-    `  dashboard   ${url}`,
-    `  websocket   ${url.replace('http', 'ws')}/ws?symbols=BTC&channel=candles&timeframe=1m&history=5`,
-    `  pipe        node ${command} tail BTC ETH --url ${url}`,
-    `  data        ${directory}`,
-    '',
-    'Ctrl-C stops it.',
-    '',
-    '',
-  ].join('\n')
-}
-
-function describeFirstTick({ memory }: ServingGateway, tookMs: number): string {
-  const latest = [...memory.streams()].map((stream) => stream.latest).find((update) => update !== undefined)
-  const tick = latest === undefined ? 'no tick yet' : `${latest.symbol} ${latest.price}`
-  return `ready after ${(tookMs / 1000).toFixed(1)} s: ${tick}\n`
+function symbolsOf({ cryptoSymbols, stockSymbols, macroSeries }: Config) {
+  const names = (mappings: Config['cryptoSymbols']) => mappings.map(({ symbol }) => symbol)
+  return { crypto: names(cryptoSymbols), stock: names(stockSymbols), macro: names(macroSeries) }
 }

@@ -41,7 +41,9 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...['src/base', 'src/market', 'src/feed.ts', 'src/tiers', 'src/wire', 'src/hub', 'src/http', 'src/config.ts'],
     ...['src/streams', 'src/tasks', 'src/metrics', 'src/gateway'],
   ],
-  'src/demo.ts': ['src/base', 'src/market', 'src/config.ts', 'src/simulate', 'src/tiers', 'src/gateway.ts'],
+  // The demo's sources, and what it prints.
+  'src/demo': ['src/base', 'src/market', 'src/simulate', 'src/gateway.ts'],
+  'src/demo.ts': ['src/demo', 'src/base', 'src/market', 'src/config.ts', 'src/simulate', 'src/tiers', 'src/gateway.ts'],
   'src/main.ts': [
     ...['src/base', 'src/market', 'src/config.ts', 'src/feed.ts', 'feeds', 'src/tiers', 'src/gateway.ts'],
     ...['src/demo.ts', 'src/stop-signal.ts', 'src/tasks', 'src/wire'],

@@ -33,12 +33,34 @@ function canConnect(port: number): Promise<boolean> {
   })
 }
 
+/** Waits until every source is live and has a price for each of its symbols: on a new database that takes a while. */
+async function stocksAndSeries(url: string): Promise<{ readonly stock: number; readonly observations: number }> {
+  const ask = async (path: string) => (await fetch(`${url}/api/v1/${path}`)).json()
+  const priced = async () => {
+    const { instruments } = await ask('instruments')
+    return instruments.filter(({ price }: { price?: number }) => price !== undefined).length
+  }
+  await expect.poll(priced, { timeout: 60_000 }).toBe(15)
+  const states = async () => {
+    const { feeds } = await ask('feeds')
+    return feeds.map(({ feed, state }: Record<string, string>) => [feed, state])
+  }
+  const live = ['binance', 'yahoo', 'fred'].map((feed) => [feed, 'live'])
+  await expect.poll(states, { timeout: 30_000 }).toEqual(live)
+  const stock = await ask('price/NVDA')
+  expect(stock.market).toMatch(/^(PRE|REGULAR|POST)$/)
+  const { observations } = await ask('observations/GDP')
+  expect(observations.length).toBeGreaterThan(50)
+  return { stock: stock.id, observations: observations.length }
+}
+
 describe('the demo', () => {
   it('shows where to look, brings ticks, goes on where it stopped, and leaves nothing behind', async () => {
     const directory = await emptyDirectory()
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
     const seen: { id: number; prev: number }[] = []
+    const known: { stock: number; observations: number }[] = []
     for (const _ of ['first start', 'second start']) {
       const demo = start(['demo', '--port', String(port), '--rate', '500'], directory)
       await demo.until(({ out }) => out.includes('ready after'), 30_000)
@@ -48,6 +70,7 @@ describe('the demo', () => {
       await tail.until(({ lines }) => lines.length >= 20)
       await tail.kill('SIGINT')
       seen.push(...tail.lines.map((line) => JSON.parse(line)))
+      known.push(await stocksAndSeries(url))
       const asked = performance.now()
       demo.child.kill('SIGINT')
       demo.child.kill('SIGINT')
@@ -56,7 +79,9 @@ describe('the demo', () => {
       expect(await canConnect(port)).toBe(false)
     }
     expect(seen[20]!.id).toBeGreaterThan(seen[19]!.id)
-  }, 90_000)
+    expect(known[1]!.stock).toBeGreaterThan(known[0]!.stock)
+    expect(known[1]!.observations).toBeGreaterThanOrEqual(known[0]!.observations)
+  }, 180_000)
 
   it('the page is served where it says', async () => {
     const directory = await emptyDirectory()
