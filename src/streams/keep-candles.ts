@@ -34,12 +34,14 @@ export interface CandleKeeper {
  */
 export function keepCandles({ memory, latenessMs, onFinal, onClosed, store, now }: KeepCandlesPorts): CandleKeeper {
   /** True when a second has passed there: no bucket ends within one. */
-  const closeStream = ({ instrument, history, clock, live, over, endsByClock }: MemoryStream): boolean => {
+  const closeStream = (stream: MemoryStream, leastDelayMs: number): boolean => {
+    const { instrument, history, clock, live, over, endsByClock } = stream
     if (!endsByClock) return false
     const time = clock.now(now())
     // Trades that wait behind a hole belong to candles that would be closed without them.
     if (time === undefined || !(live || over)) return false
-    const until = bucketStart('1s', time - latenessMs)
+    // The clock is that of the source's promptest stream; what a slower exchange trades comes so much later.
+    const until = bucketStart('1s', time - latenessMs - stream.comesWithinMs - (delayOf(stream) - leastDelayMs))
     if (until <= history.closedUntil) return false
     history.close(until, (timeframe, start) => {
       const candle = history.window(timeframe).at(start)
@@ -49,7 +51,9 @@ export function keepCandles({ memory, latenessMs, onFinal, onClosed, store, now 
   }
   const closeDue = () => {
     let passed = false
-    for (const stream of memory.streams()) passed = closeStream(stream) || passed
+    const leastDelays = leastDelaysOf(memory.streams())
+    for (const stream of memory.streams())
+      passed = closeStream(stream, leastDelays.get(stream.instrument.source) ?? 0) || passed
     if (passed) onClosed()
   }
   const storeChanged = () => {
@@ -68,4 +72,18 @@ export function keepCandles({ memory, latenessMs, onFinal, onClosed, store, now 
       storeChanged()
     },
   }
+}
+
+function delayOf({ market }: MemoryStream): number {
+  return market?.delayMs ?? 0
+}
+
+/** By source: by how much the prices of its promptest stream are late (ms). */
+function leastDelaysOf(streams: Iterable<MemoryStream>): ReadonlyMap<string, number> {
+  const least = new Map<string, number>()
+  for (const stream of streams) {
+    const { source } = stream.instrument
+    least.set(source, Math.min(least.get(source) ?? Number.POSITIVE_INFINITY, delayOf(stream)))
+  }
+  return least
 }

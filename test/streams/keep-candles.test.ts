@@ -63,4 +63,32 @@ describe('the timer that closes candles', () => {
     path.trade('ETH', NOON + 50_000)
     expect(minute(path, 'ETH')).toMatchObject({ final: true, revision: 1 })
   })
+
+  it('waits for an exchange whose prices come later than those of others of its source, and not for the others', () => {
+    const path = new CandlePath(NOON, 'yahoo:NVDA', 'yahoo:SAP')
+    const day = { previousClose: undefined, high: undefined, low: undefined, volume: undefined }
+    for (const [symbol, delayMs] of [
+      ['NVDA', 60_000],
+      ['SAP', 15 * MINUTE],
+    ] as const) {
+      path.trade(symbol, NOON + 10_000)
+      path.stream(symbol).sayMarket({ market: 'REGULAR', delayMs, day }, NOON)
+    }
+    path.at(END)
+    expect([minute(path, 'NVDA')?.final, minute(path, 'SAP')?.final]).toEqual([true, false])
+    path.at(END + 14 * MINUTE - 1)
+    expect(minute(path, 'SAP')?.final).toBe(false)
+    path.at(END + 14 * MINUTE)
+    expect(minute(path, 'SAP')?.final).toBe(true)
+  })
+
+  it('waits for a source that is polled until it has been asked once more', () => {
+    const path = new CandlePath(NOON, 'yahoo:NVDA')
+    path.trade('NVDA', NOON + 10_000)
+    path.stream('NVDA').comesWithinMs = 5_000
+    path.at(END + 4_999)
+    expect(minute(path, 'NVDA')?.final).toBe(false)
+    path.at(END + 5_000)
+    expect(minute(path, 'NVDA')?.final).toBe(true)
+  })
 })

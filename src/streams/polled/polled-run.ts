@@ -97,7 +97,9 @@ export class PolledRun {
     this.#candles = new CandleTurns({ ...ports, feed, depth: opening.depth, depthMax: MOST_CANDLES, backoff }, signal)
     const open = async (instrument: Instrument, connection: AbortSignal) => {
       const stream = await opener.open(instrument, connection)
-      if (stream?.warm === false) this.#candles.missed(stream)
+      if (stream === undefined) return
+      stream.comesWithinMs = feed.heardEveryMs ?? 0
+      if (!stream.warm) this.#candles.missed(stream)
     }
     this.#list = new InstrumentList({ ...ports, feed, open, backoff })
     const warm = createGate()

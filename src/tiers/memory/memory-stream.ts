@@ -42,6 +42,8 @@ export class MemoryStream {
   whole = false
   /** Its source has not confirmed the newest price for long; kept by whoever publishes it. */
   stale = false
+  /** A tick may come so much later than it happened (ms): until its source is polled again. Kept by whoever polls it. */
+  comesWithinMs = 0
   /**
    * When it was first traded, to the day (Unix ms); -Infinity: before what is known of it. Undefined: its source cannot
    * be asked for older candles than those that are stored.
