@@ -90,9 +90,11 @@ export class KnownVintages {
 function announce(rows: readonly FredObservation[], lastUpdated: number, last: Cursor): readonly News[] {
   const [first] = rows
   if (first === undefined) return []
+  // Told before it was read, the moment can be that of the update before: nothing was known before its day.
+  const moment = Math.max(lastUpdated, dayTime(first.vintage) / 1_000)
   // Not so when it ran backwards, and when two updates are of one second: then it is the next.
-  const isAbove = idOf(lastUpdated, first.period) > last
-  const knownAt = isAbove ? lastUpdated : knownAtOf(last) + 1
+  const isAbove = idOf(moment, first.period) > last
+  const knownAt = isAbove ? moment : knownAtOf(last) + 1
   return rows.map((row) => ({ ...row, knownAt, isPast: false }))
 }
 

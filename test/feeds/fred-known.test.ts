@@ -66,6 +66,12 @@ describe('what is news', () => {
     ])
   })
 
+  test('is not known before its day, be the update that was told an older one', () => {
+    expect(told(known(Q2), [Q3], parseLastUpdated('2024-09-26 07:55:01-05'))).toEqual([
+      '2024-07-01 2024-10-30 29349.924 2024-10-30T00:00:00',
+    ])
+  })
+
   test('is another value of the same day, too', () => {
     expect(told(known(Q2, Q3), ['2024-07-01 2024-10-30 29350'])).toEqual([
       '2024-07-01 2024-10-30 29350 2024-12-19T13:55:01',

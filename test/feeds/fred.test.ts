@@ -104,7 +104,7 @@ describe('resolve', () => {
 describe('history', () => {
   test.each([
     ['in one piece', {}],
-    ['in pages and windows', { rowsAPage: 300, datesAWindow: 50 }],
+    ['in pages and windows', { rowsAPage: 300, datesAWindow: 200 }],
   ])('has every vintage once, the oldest first, as a fact of the past: %s', async (_, bounds) => {
     follow(make(['GDP', 'DGS10'], bounds))
     for (const series of ['GDP', 'DGS10']) {
