@@ -138,7 +138,7 @@ describe('a fault of FRED', () => {
 })
 
 describe('the key is not said', () => {
-  const repeat = (url: URL) => `${url.pathname}${url.search} ${url.searchParams.get('api_key')}`
+  const repeat = (url: URL) => `${url.searchParams.get('api_key')} ${url.search} ${url.pathname}`
   const series = {
     ...{ id: 'GDP', title: 'T', frequency: 'Q', units: 'U', seasonal_adjustment: 'S' },
     last_updated: '2024-12-19 07:55:01-06',
