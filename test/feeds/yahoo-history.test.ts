@@ -5,7 +5,7 @@ import type { Candle } from '../../src/market/candle.ts'
 import type { Instrument } from '../../src/market/instrument.ts'
 import { bucketStart, TIMEFRAMES, type Timeframe } from '../../src/market/timeframe.ts'
 import { startYahooSimulator, type YahooSimulator, type YahooSimulatorOptions } from '../../src/simulate/yahoo.ts'
-import { chartOf, type FakeYahoo, startFakeYahoo } from '../fakes/yahoo-source.ts'
+import { chartOf, type FakeYahoo, quoteRow, startFakeYahoo } from '../fakes/yahoo-source.ts'
 
 const MINUTE = 60_000
 const DAY = 86_400_000
@@ -38,6 +38,22 @@ describe('candles of a simulated market', () => {
       expect(candles.at(-1)).toMatchObject({ time: whole.at(-1)!.time, open: whole.at(-1)!.open, final: false })
       expect(candles.every(({ final }, n) => final === n < candles.length - 1)).toBe(true)
     }
+  })
+
+  test('the oldest candle is whole, or is left out', async () => {
+    // 59 days before, at a quarter past noon in New York: a bucket of four hours is cut there.
+    const feed = feedOf((await simulate({ start: Date.parse('2024-03-15T17:17:00Z') })).url)
+    const candles = await feed.candles(AAPL, '4h', { limit: 1_000 }, signal)
+    expect(new Date(candles[0]!.time).toISOString()).toBe('2024-01-16T20:00:00.000Z')
+  })
+
+  test('a bucket is final a minute after its end', async () => {
+    const final = async (seconds: number) => {
+      const feed = feedOf((await simulate({ start: Date.parse('2024-03-12T19:17:00Z') + seconds * 1_000 })).url)
+      const candles = await feed.candles(AAPL, '1m', { limit: 10 }, signal)
+      return candles.find(({ time }) => time === Date.parse('2024-03-12T19:16Z'))?.final
+    }
+    expect([await final(30), await final(59), await final(60)]).toEqual([false, false, true])
   })
 
   test('weeks are of whole exchange days, from the first there is', async () => {
@@ -193,6 +209,22 @@ describe('candles of a chart', () => {
       [345, 15],
     ])
     expect(yahoo.asked('chart')).toBeGreaterThan(1)
+  })
+
+  test('a bucket of an exchange whose prices are late is final so much later', async () => {
+    const end = bucketStart('1h', Date.now()) - DAY
+    const chart = chartOf([[(end - 5 * MINUTE) / 1_000, 1, 2, 1, 2, 5]])
+    for (const [late, isFinal] of [
+      [15 * MINUTE, false],
+      [16 * MINUTE, true],
+    ] as const) {
+      const { feed } = await fake((yahoo) => {
+        yahoo.rows.set('AAPL', quoteRow('AAPL', { exchangeDataDelayedBy: 15 }))
+        yahoo.chart = () => ({ body: chart, headers: { Date: new Date(end + late).toUTCString() } })
+      })
+      for await (const _ of feed.receive([AAPL], { connected() {} }, signal)) break
+      expect(await feed.candles(AAPL, '5m', { limit: 1 }, signal)).toMatchObject([{ final: isFinal }])
+    }
   })
 
   test('a source that does not heed the range is not asked in circles', async () => {
