@@ -7,7 +7,8 @@ import { RedisLink } from './redis-link.ts'
 import { RedisCounts } from './redis-stats.ts'
 import type { GetOrLock, RedisEntry, RedisTier, RedisValue } from './redis-tier.ts'
 import { scanKeys } from './scan-keys.ts'
-import { DELETE, FILL, GET, GET_OR_LOCK, REMAINING, RENEW, SET_ALL, UNLOCK } from './scripts.ts'
+import { DELETE, FILL, GET, GET_OR_LOCK, REMAINING, RENEW, UNLOCK } from './scripts.ts'
+import { SetAllCommand } from './set-all-command.ts'
 
 export interface OpenRedisOptions {
   readonly address: RedisAddress
@@ -109,7 +110,7 @@ interface Piece {
 /** All pieces are sent at once: together they take one round trip. */
 function setInPieces(redis: Redis, entries: readonly RedisEntry[]): Promise<unknown> {
   return Promise.all(
-    piecesOf(entries).map(({ seconds, keys, texts }) => redis.eval(SET_ALL, keys.length, ...keys, seconds, ...texts)),
+    piecesOf(entries).map(({ seconds, keys, texts }) => redis.sendCommand(new SetAllCommand(keys, texts, seconds))),
   )
 }
 

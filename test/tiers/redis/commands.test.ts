@@ -34,6 +34,14 @@ describeWithRedis('Redis', ({ url, keyPrefix }) => {
     expect(await one.tier.setAll([])).toBe(true)
   })
 
+  test('keeps keys and texts in whatever letters, lines and lengths', async () => {
+    const entries = ['', 'a\r\nb', 'ß€😀', 'x'.repeat(100_000)].map((text, index) => {
+      return { key: `${keyPrefix}ß€😀:${index}`, text, seconds: 10 }
+    })
+    expect(await one.tier.setAll(entries)).toBe(true)
+    for (const { key, text } of entries) expect(await other.tier.get(key)).toMatchObject({ text })
+  })
+
   test('keeps what comes last of a key that is in a batch twice', async () => {
     const old = { key: key(0), text: 'old', seconds: 100 }
     await one.tier.setAll([old, { key: key(1), text: '1', seconds: 10 }, { ...old, text: 'new' }])
