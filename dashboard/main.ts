@@ -1,11 +1,12 @@
-import { connect, describeNotice, type Notice, type Timeframe } from '../src/client/browser.ts'
-import { TIMEFRAMES } from '../src/market/timeframe.ts'
+import { type ChartTimeframe, connect, describeNotice, type Notice } from '../src/client/browser.ts'
+import { CHART_TIMEFRAMES, TIMEFRAMES } from '../src/market/timeframe.ts'
 import { CandleChart } from './candle-chart.ts'
 import { element } from './element.ts'
 import { createFrames } from './frames.ts'
 import { formatPrice } from './numbers.ts'
 import { PriceTable, showChange } from './price-table.ts'
 import { Quotes } from './quotes.ts'
+import { SeriesList } from './series-list.ts'
 
 /** The gateway is where the page came from. */
 const address = new URL('.', location.href)
@@ -14,9 +15,10 @@ const frames = createFrames()
 const quotes = new Quotes(({ symbol }) => frames(`price ${symbol}`, () => showQuote(symbol)))
 const table = new PriceTable((symbol) => choose(symbol, chosen.timeframe))
 const chart = new CandleChart(element('chart'), frames)
-const buttons = new Map(TIMEFRAMES.map((timeframe) => [timeframe, timeframeButton(timeframe)]))
+const seriesList = new SeriesList(address, listChanged)
+const buttons = new Map(CHART_TIMEFRAMES.map((timeframe) => [timeframe, timeframeButton(timeframe)]))
 
-let chosen: { readonly symbol: string | undefined; readonly timeframe: Timeframe } = fromHash()
+let chosen: { readonly symbol: string | undefined; readonly timeframe: ChartTimeframe } = fromHash()
 let leaveChart = new AbortController()
 
 element('timeframes').append(...buttons.values())
@@ -27,6 +29,7 @@ void run(followDay())
 async function followPrices(): Promise<void> {
   const gateway = connect(address, { backoff, onNotice: showConnection })
   for await (const price of gateway.prices(['*'])) {
+    seriesList.meet(price.symbol)
     quotes.price(price)
     if (chosen.symbol === undefined) choose(price.symbol, chosen.timeframe)
   }
@@ -37,7 +40,7 @@ async function followDay(): Promise<void> {
   for await (const event of gateway.candles(['*'], { timeframe: '1D', history: 1, interval: 1_000 })) quotes.day(event)
 }
 
-async function followChart(symbol: string, timeframe: Timeframe, signal: AbortSignal): Promise<void> {
+async function followChart(symbol: string, timeframe: ChartTimeframe, signal: AbortSignal): Promise<void> {
   const gateway = connect(address, { backoff, onNotice: showLoss, signal })
   const changes = gateway.chart(symbol, { timeframe, history: 500 })
   chart.begin(`${symbol}, ${timeframe}`, timeframe === '1s', () => changes.older())
@@ -53,9 +56,11 @@ async function run(loop: Promise<void>): Promise<void> {
   }
 }
 
-function choose(symbol: string | undefined, timeframe: Timeframe): void {
+function choose(symbol: string | undefined, wanted: ChartTimeframe): void {
+  const timeframe = fitting(symbol, wanted)
   chosen = { symbol, timeframe }
   for (const [other, button] of buttons) button.ariaPressed = String(other === timeframe)
+  showTimeframes()
   if (symbol === undefined) return
   showAlert(undefined)
   history.replaceState(undefined, '', `#${encodeURIComponent(symbol)}/${timeframe}`)
@@ -67,6 +72,25 @@ function choose(symbol: string | undefined, timeframe: Timeframe): void {
   leaveChart.abort()
   leaveChart = new AbortController()
   void run(followChart(symbol, timeframe, leaveChart.signal))
+}
+
+/** A timeframe that the symbol has not gives way to the one that it is usually looked at in. */
+function fitting(symbol: string | undefined, timeframe: ChartTimeframe): ChartTimeframe {
+  const offered = seriesList.timeframesOf(symbol)
+  if (offered === undefined || offered.includes(timeframe)) return timeframe
+  return offered.includes('native') ? 'native' : '1m'
+}
+
+function showTimeframes(): void {
+  const offered = seriesList.timeframesOf(chosen.symbol) ?? TIMEFRAMES
+  for (const [timeframe, button] of buttons) button.hidden = !offered.includes(timeframe)
+}
+
+/** What the symbols are is known, or known anew. */
+function listChanged(): void {
+  const { symbol, timeframe } = chosen
+  if (fitting(symbol, timeframe) === timeframe) showTimeframes()
+  else choose(symbol, timeframe)
 }
 
 function showQuote(symbol: string): void {
@@ -101,7 +125,7 @@ function showAlert(text: string | undefined): void {
   alert.textContent = text ?? ''
 }
 
-function timeframeButton(timeframe: Timeframe): HTMLButtonElement {
+function timeframeButton(timeframe: ChartTimeframe): HTMLButtonElement {
   const button = document.createElement('button')
   button.type = 'button'
   button.textContent = timeframe
@@ -112,5 +136,5 @@ function timeframeButton(timeframe: Timeframe): HTMLButtonElement {
 /** What was chosen before the page was loaded again: `#BTC/1m`. */
 function fromHash(): typeof chosen {
   const [symbol, text] = decodeURIComponent(location.hash.slice(1)).split('/')
-  return { symbol: symbol || undefined, timeframe: TIMEFRAMES.find((timeframe) => timeframe === text) ?? '1m' }
+  return { symbol: symbol || undefined, timeframe: CHART_TIMEFRAMES.find((timeframe) => timeframe === text) ?? '1m' }
 }

@@ -8,7 +8,7 @@ export interface Quote {
   readonly stale: boolean
   /** Decimals to show: the most that any price of it has had. */
   readonly digits: number
-  /** Since 00:00 UTC, as a share; undefined until today's first price is known. */
+  /** Since the day began, of an observation since the one before, as a share; undefined until that is known. */
   readonly change: number | undefined
   /** Against the price before. */
   readonly direction: 'up' | 'down' | undefined
@@ -18,6 +18,8 @@ export interface Quote {
 export class Quotes {
   readonly #quotes = new Map<string, Quote>()
   readonly #opens = new Map<string, number>()
+  /** Of observations: the value before. */
+  readonly #befores = new Map<string, number>()
   readonly #onQuote: (quote: Quote) => void
 
   constructor(onQuote: (quote: Quote) => void) {
@@ -28,9 +30,11 @@ export class Quotes {
     return this.#quotes.get(symbol)
   }
 
-  price({ symbol, price, stale }: PriceMessage): void {
+  price({ symbol, price, stale, change24h, volume24h }: PriceMessage): void {
     // An observation without a value: the one before it stays.
     if (price === null) return
+    // What has no volume is an observation: its change is against the one before.
+    if (change24h !== undefined && volume24h === undefined) this.#befores.set(symbol, price - change24h)
     const before = this.#quotes.get(symbol)
     const moved = before === undefined || before.price === price ? undefined : before.price < price ? 'up' : 'down'
     const digits = Math.max(before?.digits ?? 2, decimals(price))
@@ -48,7 +52,7 @@ export class Quotes {
   }
 
   #keep(quote: Quote): void {
-    const open = this.#opens.get(quote.symbol)
+    const open = this.#befores.get(quote.symbol) ?? this.#opens.get(quote.symbol)
     const kept = { ...quote, change: open ? quote.price / open - 1 : undefined }
     this.#quotes.set(quote.symbol, kept)
     this.#onQuote(kept)

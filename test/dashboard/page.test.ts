@@ -15,6 +15,8 @@ describeInBrowser('the dashboard', (executablePath) => {
   const files = serveFiles(BUILT)
   let url: string
   let failures: string[]
+  /** What the gateway says that its symbols are. */
+  let classes: ReadonlyMap<string, string>
 
   beforeAll(async () => {
     const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu']
@@ -24,8 +26,15 @@ describeInBrowser('the dashboard', (executablePath) => {
 
   beforeEach(async () => {
     charts = createScriptedCharts()
+    classes = new Map([
+      ['BTC', 'crypto'],
+      ['ETH', 'crypto'],
+    ])
     gateway = new ScriptedGateway(['BTC', 'ETH'], (request, response) => {
-      if (!charts.answer(request, response)) files(request, response)
+      if (request.url === '/api/v1/instruments') {
+        const instruments = [...classes].map(([symbol, assetClass]) => ({ symbol, assetClass }))
+        response.setHeader('content-type', 'application/json').end(JSON.stringify({ instruments }))
+      } else if (!charts.answer(request, response)) files(request, response)
     })
     for (let n = 0; n < 90; n++) {
       gateway.publish('BTC', { price: 43_000 + n })
@@ -82,6 +91,27 @@ describeInBrowser('the dashboard', (executablePath) => {
     await draws('BTC, 5m')
     const asked = { channel: 'candles', symbols: ['BTC'], timeframe: '5m' }
     await expect.poll(() => gateway.subscribes.at(-1)).toMatchObject(asked)
+  })
+
+  test('offers of a series the timeframes that it has, and of the others theirs', async () => {
+    const button = (name: string) => page.getByRole('button', { name, exact: true })
+    await draws('BTC, 1m')
+    await expect.poll(() => button('native').isVisible()).toBe(false)
+    classes = new Map([...classes, ['ETH', 'macro']])
+    await page.reload()
+    await draws('BTC, 1m')
+    await row('ETH').click()
+    await draws('ETH, native')
+    const shown = () => Promise.all(['native', '1W', '1h'].map((name) => button(name).isVisible()))
+    await expect.poll(shown).toEqual([true, true, false])
+    await button('1D').click()
+    await draws('ETH, 1D')
+    await row('BTC').click()
+    await draws('BTC, 1D')
+    await row('ETH').click()
+    await button('native').click()
+    await row('BTC').click()
+    await draws('BTC, 1m')
   })
 
   test('keeps the choice over a reload', async () => {
