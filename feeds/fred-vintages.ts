@@ -23,9 +23,11 @@ export interface VintagePages {
   readonly rowsAPage: number
   /** FRED gives no more vintage dates at once. */
   readonly datesAWindow: number
+  /** A window that has more, and more than one date, is halved: it is in memory, and put in order, as a whole. */
+  readonly rowsAWindow: number
 }
 
-export const VINTAGE_PAGES: VintagePages = { rowsAPage: 25_000, datesAWindow: 2_000 }
+export const VINTAGE_PAGES: VintagePages = { rowsAPage: 25_000, datesAWindow: 2_000, rowsAWindow: 100_000 }
 
 /** The most dates that FRED lists at once. */
 const DATES_A_PAGE = 10_000
@@ -45,7 +47,11 @@ export interface Refused {
 interface Stretch {
   readonly start: string
   readonly end: string
+  /** Its vintage dates, where they are known. */
+  readonly dates: readonly string[]
 }
+
+const TOO_MANY = 'too many'
 
 /**
  * Yields every vintage of a series, window by window, the oldest first: from the day of `since` on, or from the very
@@ -64,11 +70,13 @@ export async function* readVintages(
   const isShort = since !== undefined && daysOf(since) < pages.datesAWindow
   const dates = isShort ? [] : await readDates(client, series, start, signal)
   if ('refusal' in dates) return yield dates
-  const stretches = divide(start, dates, pages.datesAWindow)
-  for (const [n, stretch] of stretches.entries()) {
-    const rows = await readRows(client, series, stretch, pages.rowsAPage, signal)
-    if ('refusal' in rows) return yield rows
-    yield sort(rows, stretch, n === stretches.length - 1)
+  let [stretch, ...rest] = divide(start, dates, pages.datesAWindow)
+  while (stretch !== undefined) {
+    const rows = await readRows(client, series, stretch, pages, signal)
+    if (rows === TOO_MANY) rest = [...halve(stretch), ...rest]
+    else if ('refusal' in rows) return yield rows
+    else yield sort(rows, stretch, rest.length === 0)
+    stretch = rest.shift()
   }
 }
 
@@ -83,10 +91,20 @@ function divide(start: string, dates: readonly string[], most: number): readonly
   let from = start
   for (let first = 0; dates.length - first > most; first += most - 1) {
     const end = dates[first + most - 1]!
-    stretches.push({ start: from, end })
+    stretches.push({ start: from, end, dates: dates.slice(first, first + most) })
     from = end
   }
-  return [...stretches, { start: from, end: LAST_DAY }]
+  const left = dates.slice(stretches.length * (most - 1))
+  return [...stretches, { start: from, end: LAST_DAY, dates: left }]
+}
+
+function halve({ start, end, dates }: Stretch): readonly Stretch[] {
+  const middle = dates.length >> 1
+  const day = dates[middle]!
+  return [
+    { start, end: day, dates: dates.slice(0, middle + 1) },
+    { start: day, end, dates: dates.slice(middle) },
+  ]
 }
 
 async function readDates(
@@ -110,10 +128,10 @@ async function readDates(
 async function readRows(
   client: FredClient,
   series: string,
-  { start, end }: Stretch,
-  limit: number,
+  { start, end, dates }: Stretch,
+  { rowsAPage: limit, rowsAWindow }: VintagePages,
   signal: AbortSignal,
-): Promise<readonly unknown[] | Refused> {
+): Promise<readonly unknown[] | Refused | typeof TOO_MANY> {
   const window = { realtime_start: start, realtime_end: end, observation_start: FIRST_DAY }
   const asked = { series_id: series, ...window, output_type: 1, units: 'lin', limit }
   const pages: (readonly unknown[])[] = []
@@ -123,6 +141,8 @@ async function readRows(
     const answer = await client.ask(question, Observations, signal)
     if ('refusal' in answer) return answer
     const { count, observations } = answer.body
+    // Halves that are no shorter would be halved for ever.
+    if (count > rowsAWindow && dates.length > 2) return TOO_MANY
     first ??= count
     // A row more in the middle moves those behind it: one would be on two pages, or on none.
     if (count !== first)

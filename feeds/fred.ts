@@ -42,6 +42,7 @@ export interface FredBounds {
   readonly mostBytes: number
   readonly rowsAPage: number
   readonly datesAWindow: number
+  readonly rowsAWindow: number
   readonly updatesAPage: number
 }
 

@@ -1,8 +1,14 @@
 import { expect, test } from 'vitest'
 import type { z } from 'zod'
 import type { FredClient, FredQuestion } from '../../feeds/fred-client.ts'
-import { parseDay } from '../../feeds/fred-day.ts'
-import { type Refused, readVintages, type VintageSpan, type VintageWindow } from '../../feeds/fred-vintages.ts'
+import { parseDay, printDay } from '../../feeds/fred-day.ts'
+import {
+  type Refused,
+  readVintages,
+  type VintagePages,
+  type VintageSpan,
+  type VintageWindow,
+} from '../../feeds/fred-vintages.ts'
 
 const DATES = Array.from({ length: 10 }, (_, n) => `2024-01-${String(n + 11)}`)
 
@@ -24,11 +30,11 @@ function fred(answer: Answer = () => ({ count: 0, observations: [] })) {
   return { client, asked }
 }
 
-async function read(client: FredClient, since?: VintageSpan, rowsAPage = 100, datesAWindow = 4) {
+async function read(client: FredClient, since?: VintageSpan, pages: Partial<VintagePages> = {}) {
   const windows: (VintageWindow | Refused)[] = []
   const { signal } = new AbortController()
-  for await (const window of readVintages(client, 'GDP', since, signal, { rowsAPage, datesAWindow }))
-    windows.push(window)
+  const all = { rowsAPage: 100, datesAWindow: 4, rowsAWindow: 1_000, ...pages }
+  for await (const window of readVintages(client, 'GDP', since, signal, all)) windows.push(window)
   return windows
 }
 
@@ -70,12 +76,30 @@ test('from a vintage that is long ago its later dates are asked for first', asyn
   expect(stretches(asked)).toEqual(['2024-01-11 2024-01-14', '2024-01-14 2024-01-17', '2024-01-17 9999-12-31'])
 })
 
+test('a window with too many rows is halved, down to a date', async () => {
+  const { client, asked } = fred(({ parameters: { realtime_start: start = '', realtime_end: end = '' } }) => {
+    const dates = DATES.filter((date) => date >= String(start) && date <= String(end))
+    return { count: dates.length * 10, observations: dates.map((date) => row(date)) }
+  })
+  const windows = await read(client, undefined, { datesAWindow: 20, rowsAWindow: 35 })
+  expect(new Set(stretches(asked))).toEqual(
+    new Set([
+      '1776-07-04 9999-12-31',
+      ...['1776-07-04 2024-01-16', '1776-07-04 2024-01-14', '1776-07-04 2024-01-13', '2024-01-13 2024-01-14'],
+      ...['2024-01-14 2024-01-16', '2024-01-16 9999-12-31', '2024-01-16 2024-01-18', '2024-01-18 9999-12-31'],
+    ]),
+  )
+  const published = windows.flatMap((window) => ('published' in window ? window.published : []))
+  expect(published.map(({ vintage }) => printDay(vintage))).toEqual(DATES)
+  expect(windows.map((window) => 'isLast' in window && window.isLast).indexOf(true)).toBe(windows.length - 1)
+})
+
 test('a series that changes between two pages is not read half', async () => {
   const { client } = fred(({ parameters }) => ({
     count: parameters.offset === 0 ? 3 : 4,
     observations: [row('2024-01-11'), row('2024-01-11', '2023-11-01')],
   }))
-  await expect(read(client, undefined, 2)).rejects.toMatchObject({
+  await expect(read(client, undefined, { rowsAPage: 2 })).rejects.toMatchObject({
     code: 'feed_broken',
     message: 'GDP must not change while it is read, had 3 rows, then 4',
   })
