@@ -3,6 +3,7 @@ import { describeError, isGatewayError } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import type { Update } from '../../market/tick.ts'
 import type { Batch, Database } from '../../tiers/database/database.ts'
+import { isStorable } from '../../tiers/database/refusals.ts'
 import type { Placed } from './place.ts'
 
 export interface StoreFirstPorts {
@@ -26,7 +27,10 @@ export async function storeFirst(
   signal: AbortSignal,
 ): Promise<readonly Placed[]> {
   const { retry, onHeldUp, onRefused, log } = ports
-  const refused = new Set<Update>()
+  // While a database is away nobody refuses them, but the day will come.
+  const refused = new Set(
+    placed.filter((each) => !isStorable(each.instrument, each.update)).map(({ update }) => update),
+  )
   const batch: Batch = {
     ticks: placed,
     candles: [],

@@ -1,4 +1,5 @@
 import { isGatewayError } from '../../base/errors.ts'
+import type { Instrument } from '../../market/instrument.ts'
 import type { Update } from '../../market/tick.ts'
 import { assertStorableCandle, type StoredCandle } from './candle-writer.ts'
 import type { StoredGap } from './gap-writer.ts'
@@ -40,6 +41,12 @@ export function findUnstorable(batch: StoredBatch): readonly Refusal[] {
     const reason = reasonToRefuse(row)
     return reason === undefined ? [] : [{ row, reason }]
   })
+}
+
+/** Whether a database may take this tick: one that is not storable is refused by every one of them, sooner or later. */
+export function isStorable({ assetClass }: Pick<Instrument, 'assetClass'>, update: Update): boolean {
+  const row = assetClass === 'macro' ? { instrumentId: 0, observation: update } : { instrumentId: 0, update }
+  return reasonToRefuse(row) === undefined
 }
 
 function reasonToRefuse(row: TickRow | StoredObservation | StoredCandle): string | undefined {

@@ -156,6 +156,21 @@ describe('a polled feed in the gateway', () => {
     expect(database.ticks.map(({ id }) => id)).toEqual(side.ids())
   })
 
+  it('shows nobody what waits on disk and no database will take', async () => {
+    const stored = new FickleDatabase()
+    const database = new SpoolingDatabase({ database: stored, spool: new MemorySpool(), log: createLogRecorder() })
+    const feed = new PolledFeed()
+    const side = startPolledSide(feed, database)
+    feed.answer()
+    await side.warm
+    stored.isAway = true
+    feed.answer(quote(NOON, { trades: 0.5 }), quote(NOON + 1))
+    await side.until(() => side.published.length === 1)
+    expect(side.ids()).toEqual([(NOON + 1) * 1_000])
+    expect(side.skipped).toEqual([`tick ${NOON * 1_000} of NVDA must be stored first, was refused`])
+    await database.close()
+  })
+
   it('never gives the id of a refused tick to another one', async () => {
     const database = new MemoryDatabase()
     database.refuses = ({ price }) => price === 13
