@@ -1,4 +1,5 @@
 import type { YahooFetch } from './yahoo-api.ts'
+import { askPage } from './yahoo-page.ts'
 import { findRefusal, type Route, YahooRefusal } from './yahoo-refusal.ts'
 
 export interface YahooFetchOptions {
@@ -37,14 +38,15 @@ export function createYahooFetch(options: YahooFetchOptions): (call: YahooCall) 
   }
 }
 
-async function answer(asked: URL, init: RequestInit, options: YahooFetchOptions): Promise<Response> {
+async function answer(asked: URL, init: RequestInit & { signal: AbortSignal }, options: YahooFetchOptions) {
   const route = routeOf(asked)
+  const url = standIn(asked, options.yahooUrl)
   // By hand: a redirect names a public host, which `yahooUrl` stands in for.
-  const response = await fetch(standIn(asked, options.yahooUrl), { ...init, redirect: 'manual' })
-  const { status, statusText, headers, ok } = response
+  const fetched = route === 'page' ? undefined : await fetch(url, { ...init, redirect: 'manual' })
+  const { status, statusText, headers, ok } = fetched ?? (await askPage(url, init.headers, init.signal))
   const date = Date.parse(headers.get('date') ?? '')
   if (!Number.isNaN(date)) options.onDate(date)
-  const body = route === 'page' ? await leave(response) : await readBody(response)
+  const body = fetched === undefined ? '' : await readBody(fetched)
   const location = headers.get('location') ?? undefined
   const retryAfterMs = readRetryAfter(headers.get('retry-after'), Number.isNaN(date) ? options.now() : date)
   const refusal = findRefusal({ route, status, location, retryAfterMs, body: body.trimStart() })
@@ -66,12 +68,6 @@ export function routeOf({ hostname, pathname }: URL): Route {
 function standIn(asked: URL, yahooUrl: string | undefined): string {
   if (yahooUrl === undefined) return asked.href
   return `${yahooUrl.replace(/\/+$/, '')}/${asked.host}${asked.pathname}${asked.search}`
-}
-
-/** Its cookies are all we want of a page of megabytes. */
-async function leave(response: Response): Promise<string> {
-  await response.body?.cancel()
-  return ''
 }
 
 async function readBody({ body }: Response): Promise<string> {

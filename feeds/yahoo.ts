@@ -5,10 +5,10 @@
 // chart(symbol)       when candles are asked for     candles
 //
 // Each part has a file. Asking: when it may be (yahoo-client.ts, yahoo-breaker.ts), with which secret (yahoo-crumb.ts),
-// how (yahoo-fetch.ts, yahoo-api.ts), and what an answer is that is none (yahoo-refusal.ts). Quotes: which symbols there
-// are (yahoo-symbols.ts), what a row says (yahoo-quote.ts), what is new in it (yahoo-seen.ts, yahoo-receive.ts), which
-// ticks it makes (yahoo-ticks.ts). Charts: rows (yahoo-rows.ts), candles of them (yahoo-candles.ts), how far back
-// (yahoo-history.ts).
+// how (yahoo-fetch.ts, yahoo-page.ts, yahoo-api.ts), and what an answer is that is none (yahoo-refusal.ts). Quotes: which
+// symbols there are (yahoo-symbols.ts), what a row says (yahoo-quote.ts), what is new in it (yahoo-seen.ts,
+// yahoo-receive.ts), which ticks it makes (yahoo-ticks.ts). Charts: rows (yahoo-rows.ts), candles of them
+// (yahoo-candles.ts), how far back (yahoo-history.ts).
 import type { Feed } from '../src/feed.ts'
 import type { SymbolMapping } from '../src/market/instrument.ts'
 import type { CoolDown } from './yahoo-breaker.ts'

@@ -201,6 +201,12 @@ describe('a crumb that is no longer good', () => {
   })
 })
 
+test('the page that gives cookies may have headers of tens of kB', async () => {
+  const headers = { 'Set-Cookie': 'A3=x; Domain=.yahoo.com; Path=/', 'Content-Security-Policy': 'x'.repeat(40_000) }
+  yahoo.trouble = (route) => (route === 'page' ? { body: 'x'.repeat(4_000_000), headers } : undefined)
+  expect(await collectOne(feedOf())).toHaveLength(2)
+})
+
 test('the way through the consent pages is walked, when it leads to a crumb', async () => {
   const cookie = { 'Set-Cookie': 'GUCS=1; Domain=.yahoo.com; Path=/' }
   const to = (location: string) => ({ status: 302, body: '', headers: { ...cookie, Location: location } })
