@@ -2,6 +2,7 @@ import { type ChartTimeframe, connect, describeNotice, type Notice } from '../sr
 import { CHART_TIMEFRAMES, TIMEFRAMES } from '../src/market/timeframe.ts'
 import { CandleChart } from './candle-chart.ts'
 import { element } from './element.ts'
+import { FeedStates } from './feed-states.ts'
 import { createFrames } from './frames.ts'
 import { formatPrice } from './numbers.ts'
 import { PriceTable, showChange } from './price-table.ts'
@@ -25,6 +26,7 @@ element('timeframes').append(...buttons.values())
 choose(chosen.symbol, chosen.timeframe)
 void run(followPrices())
 void run(followDay())
+void run(followStatuses())
 
 async function followPrices(): Promise<void> {
   const gateway = connect(address, { backoff, onNotice: showConnection })
@@ -38,6 +40,12 @@ async function followPrices(): Promise<void> {
 async function followDay(): Promise<void> {
   const gateway = connect(address, { backoff, onNotice: () => {} })
   for await (const event of gateway.candles(['*'], { timeframe: '1D', history: 1, interval: 1_000 })) quotes.day(event)
+}
+
+async function followStatuses(): Promise<void> {
+  const states = new FeedStates()
+  const gateway = connect(address, { backoff, onNotice: () => {} })
+  for await (const status of gateway.statuses()) states.show(status)
 }
 
 async function followChart(symbol: string, timeframe: ChartTimeframe, signal: AbortSignal): Promise<void> {

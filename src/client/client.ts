@@ -4,12 +4,13 @@ import { type CandleEvent, type CandleOptions, createCandleFollower } from './ca
 import { ChartBars, type ChartLoop } from './chart.ts'
 import { socketUrl } from './endpoint.ts'
 import { follow } from './follow.ts'
-import type { PriceMessage } from './messages.ts'
+import type { PriceMessage, StatusMessage } from './messages.ts'
 import { type Notice, warnOfLosses } from './notices.ts'
 import { type OlderCandles, type OlderOptions, readOlderCandles } from './older-candles.ts'
 import { createPriceFollower, type PriceOptions } from './prices.ts'
 import { createReplay, type Replay, type ReplayOptions } from './replay.ts'
 import type { OpenSocket } from './socket.ts'
+import { createStatusFollower } from './statuses.ts'
 import { type ClientTick, createTickFollower, type TickOptions } from './ticks.ts'
 
 export interface ConnectOptions {
@@ -46,6 +47,8 @@ export interface Gateway {
   olderCandles(symbol: string, options?: OlderOptions, signal?: AbortSignal): Promise<OlderCandles>
   /** The latest price per symbol, `*` for all. */
   prices(symbols: readonly string[], options?: PriceOptions, signal?: AbortSignal): AsyncIterable<PriceMessage>
+  /** How each feed and tier of the gateway is, at once and after each change. */
+  statuses(signal?: AbortSignal): AsyncIterable<StatusMessage>
   /** Ends every loop; safe to call twice. */
   close(): void
 }
@@ -91,6 +94,7 @@ export function createGateway(
     },
     olderCandles,
     prices: (symbols, options = {}, loop) => follow(createPriceFollower(symbols, options), redialing, until(loop)),
+    statuses: (loop) => follow(createStatusFollower(), redialing, until(loop)),
     close: () => closing.abort(),
   }
 }

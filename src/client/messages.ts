@@ -20,6 +20,8 @@ export type CandleMessage = WireMessage<'candle'>
 export type IntervalEndMessage = WireMessage<'interval_end'>
 /** The latest price of one symbol; `skipped` ticks came between this one and the last. */
 export type PriceMessage = WireMessage<'price'>
+/** How a feed or a tier of the gateway is: one of the two is named. */
+export type StatusMessage = WireMessage<'status'>
 
 /** Reads one frame; undefined when it is no message at all. */
 export function decodeMessage(data: string): ServerMessage | undefined {

@@ -40,6 +40,10 @@ describeInBrowser('the dashboard', (executablePath) => {
       gateway.publish('BTC', { price: 43_000 + n })
       gateway.publish('ETH', { price: 2_300.25 })
     }
+    gateway.statuses = [
+      { feed: 'binance', state: 'live', since: 1 },
+      { tier: 'redis', state: 'off', since: 2, reason: 'none is configured' },
+    ]
     url = await gateway.listen()
     page = await browser.newPage({ locale: 'en-US' })
     failures = []
@@ -72,6 +76,14 @@ describeInBrowser('the dashboard', (executablePath) => {
     await shows(() => row('ETH'), '2,300.25')
     await draws('BTC, 1m: 90 candles, last close 43,089.00')
     expect(await state().textContent()).toBe('live')
+  })
+
+  test('shows how each feed and tier is, and why', async () => {
+    const feeds = () => page.getByRole('list', { name: 'Feeds and tiers' })
+    await expect.poll(() => feeds().getByRole('listitem').allTextContents()).toEqual(['binance', 'redis off'])
+    gateway.send('status', '*', { type: 'status', feed: 'binance', state: 'down', since: 5, reason: 'the line is cut' })
+    await expect.poll(() => feeds().getByRole('listitem').allTextContents()).toEqual(['binance down', 'redis off'])
+    expect(await feeds().getByRole('listitem').first().getAttribute('title')).toContain('the line is cut, since')
   })
 
   test('follows prices and candles', async () => {

@@ -7,7 +7,7 @@ import { z } from 'zod'
 const Subscribe = z.object({
   op: z.literal('subscribe'),
   id: z.number(),
-  channel: z.enum(['ticks', 'candles', 'prices']),
+  channel: z.enum(['ticks', 'candles', 'prices', 'status']),
   symbols: z.array(z.string()),
   timeframe: z.string().optional(),
   history: z.number().optional(),
@@ -37,6 +37,8 @@ const START = Date.UTC(2026, 0, 5)
 /** A gateway that a test plays by hand: it keeps whole streams, serves them as the protocol says, and misbehaves on demand. */
 export class ScriptedGateway {
   readonly subscribes: ScriptedSubscribe[] = []
+  /** How its feeds and tiers are. */
+  statuses: readonly object[] = []
   readonly #streams = new Map<string, ScriptedTick[]>()
   readonly #clients = new Set<Client>()
   readonly #http
@@ -165,6 +167,12 @@ export class ScriptedGateway {
 
   #serve({ channels }: Client, request: ScriptedSubscribe, send: (message: object) => void): void {
     const { id, channel, timeframe } = request
+    if (channel === 'status') {
+      channels.set('status *', request)
+      send({ type: 'subscribed', id, channel, symbols: [], streams: {} })
+      for (const row of this.statuses) send({ type: 'status', ...row })
+      return
+    }
     const all = request.symbols.flatMap((symbol) => (symbol === '*' ? [...this.#streams.keys()] : [symbol]))
     for (const symbol of all.filter((other) => !this.#streams.has(other))) {
       send({ type: 'error', id, code: 'unknown_symbol', message: `no such symbol: ${symbol}`, retry: false, symbol })
