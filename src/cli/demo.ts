@@ -16,7 +16,12 @@ export const demoCommand = new Command('demo')
   .option('--seed <n>', 'which made-up market', wholeNumber(0, 2 ** 32 - 1), 1)
   .option('--port <n>', 'where to listen (default: PORT, else 8080)', wholeNumber(0, 65_535))
   .option('--rate <n>', 'trades per second, of all crypto symbols together', wholeNumber(1, 20_000), 50)
-  .option('--symbols <n>', 'how many crypto symbols: BTC, ETH, SOL, BNB, XRP, then made-up ones', wholeNumber(1, 10_000), 5)
+  .option(
+    '--symbols <n>',
+    'how many crypto symbols: BTC, ETH, SOL, BNB, XRP, then made-up ones',
+    wholeNumber(1, 10_000),
+    5,
+  )
   .option('--fresh', 'begin anew instead of where the last demo stopped', false)
   .option('--record <files...>', "play recorded trades instead: Binance's public aggTrades CSV files")
   .option('--speed <x>', "of the recording: 0.1 to 1000, or 'max'", replaySpeed)
