@@ -1,5 +1,6 @@
 import type { Calendar } from '../../market/calendar.ts'
 import type { SourceCandles } from '../../market/compose.ts'
+import type { Tick } from '../../market/tick.ts'
 import { bucketStart } from '../../market/timeframe.ts'
 import type { CandleRow } from '../../tiers/database/database.ts'
 import type { MemoryStream } from '../../tiers/memory/memory.ts'
@@ -33,8 +34,7 @@ export function takeCandles(
     // It is as late as that there, at least.
     clock.observeLate(until, now())
     const seconds = new Set<number>()
-    for (const tick of stream.tail(stream.tailSize)) {
-      if (tick.time < until) continue
+    for (const tick of ticksSince(stream, until)) {
       history.fold(tick)
       seconds.add(bucketStart('1s', tick.time))
     }
@@ -42,6 +42,23 @@ export function takeCandles(
     history.wholeThrough(cursor ?? -1)
   }
   stream.warm = true
+}
+
+/**
+ * What was polled since `until` (Unix ms). The volume of the first of them is what was traded since the poll before, of
+ * which the source's candles hold a part: that is taken to be as large as its part of the time.
+ */
+function* ticksSince(stream: MemoryStream, until: number): Generator<Tick> {
+  const scale = 10 ** stream.instrument.sizeDigits
+  let before: number | undefined
+  for (const tick of stream.tail(stream.tailSize)) {
+    if (tick.time >= until) {
+      const isAcross = tick.size !== undefined && before !== undefined && before < until
+      const share = isAcross ? (tick.time - until) / (tick.time - before!) : 1
+      yield isAcross ? { ...tick, size: Math.round(tick.size! * share * scale) / scale } : tick
+    }
+    before = tick.time
+  }
 }
 
 /** Up to when the source's finished candles tell all: it finishes none before the shorter ones in it. */

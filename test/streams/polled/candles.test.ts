@@ -115,6 +115,24 @@ describe('the candles of a polled feed', () => {
     await expectSourceCandles(market, side)
   })
 
+  it('count no volume twice that was traded between two polls, one before the source’s candles end and one after', async () => {
+    const market = new Market()
+    market.trade(NOON - 20 * SECOND)
+    const answer = createGate()
+    market.beforeCandles = () => answer.opened
+    market.feed.answer(market.trades.at(-1)!)
+    const side = startPolledSide(market.feed, new MemoryDatabase())
+    await side.until(() => market.asked === 1)
+    market.trade(NOON + 40 * SECOND)
+    market.feed.answer({ ...market.trades.at(-1)!, size: 60 })
+    await side.until(() => market.feed.isIdle)
+    answer.open()
+    await side.warm
+    // Of sixty trades in a minute twenty were before noon.
+    expect(side.stream().candles('1h', 1)[0]).toMatchObject({ time: NOON, volume: 40 })
+    await expectSourceCandles(market, side)
+  })
+
   it('are whole again after a start that follows hours without polls', async () => {
     const market = new Market()
     const database = new MemoryDatabase()
