@@ -9,7 +9,7 @@ import type { Waiting } from '../tiers/outage/spooling-database.ts'
 import { type Recalled, recall } from './recall.ts'
 import { RESTORED_TICKS, restore, restoreWaiting } from './restore.ts'
 import { MISSED } from './take-source.ts'
-import { breaksIn, type Untold, withoutMark } from './untold.ts'
+import { breaksIn, openOf, type Untold, withoutMark } from './untold.ts'
 
 /** What can be told of an instrument while the database is away, `limit` ticks of it; undefined: nothing. */
 export type ReadWaiting = (instrument: Instrument, limit: number) => Promise<Waiting | undefined>
@@ -27,6 +27,8 @@ export interface OpenStreamPorts {
   readonly mayGoOn: (left: Waiting | undefined) => boolean
   /** Nobody needs to hear of these gaps now. */
   readonly storeGap: (gap: Gap) => void
+  /** Gaps that are open when a stream goes on from what is stored. */
+  readonly onUntold: (instrument: Instrument, gaps: readonly Gap[]) => void
   /** A stream that began without its database is known from its beginning now. */
   readonly onRecalled: (instrument: Instrument, recalled: Recalled) => void
   /** Between two tries to read what is stored, where a stream must wait for that. */
@@ -82,22 +84,27 @@ export class StreamOpener {
   }
 
   /** What an earlier process has left untold: in memory before anybody reads the stream, and filled with its gaps. */
-  #tellUntold(stream: MemoryStream, { holes, marks }: Untold): void {
-    const { feed, storeGap, log } = this.#ports
+  #tellUntold(stream: MemoryStream, { holes, marks, open }: Untold): void {
+    const { feed, storeGap, onUntold, log } = this.#ports
     const { instrument } = stream
     const ticks = feed.ids === 'contiguous' ? stream.tail(stream.tailSize) : []
-    for (const { from, to } of [...holes, ...breaksIn(ticks, [...stream.gaps(), ...holes])]) {
-      const gap: Gap = { instrument, from, to, status: 'open', reason: MISSED }
-      log.warn({ stream: streamName(instrument), from, to }, 'stored ticks have a hole that was not told')
+    const missing = [...holes, ...breaksIn(ticks, [...stream.gaps(), ...holes])]
+    const found = missing.map((range): Gap => ({ instrument, ...range, status: 'open', reason: MISSED }))
+    for (const gap of found) {
+      log.warn(
+        { stream: streamName(instrument), from: gap.from, to: gap.to },
+        'stored ticks have a hole that was not told',
+      )
       stream.sayGap(gap)
       storeGap(gap)
     }
+    onUntold(instrument, [...open, ...found])
     for (const mark of marks) storeGap(withoutMark(mark))
   }
 
   /** Whether the stream stands somewhere without its database. */
   async #goOnWithout(stream: MemoryStream, reason: string): Promise<boolean> {
-    const { feed, waiting, hasBegun, mayGoOn, log } = this.#ports
+    const { feed, waiting, hasBegun, mayGoOn, onUntold, log } = this.#ports
     const { instrument } = stream
     const left = await waiting?.(instrument, RESTORED_TICKS)
     if (hasBegun(stream)) return true
@@ -105,6 +112,7 @@ export class StreamOpener {
     const { symbol } = instrument
     log.warn({ symbol, reason }, 'the stream begins without what is stored')
     restoreWaiting(stream, left, feed.ids === 'contiguous')
+    onUntold(instrument, openOf(left?.gaps ?? []))
     if (!this.#recalls.has(symbol)) this.#recalls.set(symbol, this.#recall(stream))
     return true
   }

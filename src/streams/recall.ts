@@ -5,7 +5,7 @@ import { without } from '../market/id-range.ts'
 import type { Update } from '../market/tick.ts'
 import type { CandleRow, Database, Gap } from '../tiers/database/database.ts'
 import type { MemoryStream } from '../tiers/memory/memory.ts'
-import { lookBehindMarks, type Untold } from './untold.ts'
+import { findUntold, type Untold } from './untold.ts'
 
 type PastDatabase = Pick<Database, 'gaps' | 'ticksBefore' | 'candles'>
 
@@ -13,8 +13,6 @@ type PastDatabase = Pick<Database, 'gaps' | 'ticksBefore' | 'candles'>
 export interface Recalled extends Untold {
   /** The newest tick that was stored before. */
   readonly newest: Update | undefined
-  /** Holes that an earlier process has told, and that are known to the stream now. */
-  readonly gaps: readonly Gap[]
   /** The stream's candles where what is stored says something else, to be stored in its place. */
   readonly candles: readonly CandleRow[]
 }
@@ -55,16 +53,16 @@ async function recallOnce(
 ): Promise<void> {
   const { instrument, history } = stream
   // Of what follows the stream knows more than is stored.
-  const told = (await database.gaps(instrument)).filter(({ from, status }) => from <= through && status !== 'filled')
-  const untold = await lookBehindMarks(instrument, told, database)
-  const gaps = told
-    .filter((gap) => !untold.marks.includes(gap))
+  const stored = await database.gaps(instrument)
+  const untold = await findUntold(instrument, stored, database)
+  const gaps = stored
+    .filter((gap) => gap.from <= through && gap.status !== 'filled' && !untold.marks.includes(gap))
     .map((gap): Gap => ({ ...gap, to: Math.min(gap.to, through) }))
   const [newest] = await database.ticksBefore(instrument, through + 1, 1)
   const candles: CandleRow[] = []
   for (const { timeframe, length } of history.windows()) {
-    const stored = await database.candles(instrument, timeframe, length)
-    for (const candle of overruled(history.window(timeframe).last(length), stored)) {
+    const there = await database.candles(instrument, timeframe, length)
+    for (const candle of overruled(history.window(timeframe).last(length), there)) {
       candles.push({ instrument, timeframe, candle })
     }
   }
@@ -72,7 +70,7 @@ async function recallOnce(
   for (const gap of gaps) stream.sayGap(gap)
   const known = [...gaps, ...untold.holes]
   const missing = newest === undefined ? [] : without({ from: newest.id + 1, to: through }, known)
-  onRecalled({ holes: [...untold.holes, ...missing], marks: untold.marks, newest, gaps, candles })
+  onRecalled({ ...untold, holes: [...untold.holes, ...missing], newest, candles })
   stream.unknownThrough = undefined
 }
 

@@ -4,7 +4,7 @@ import { TIMEFRAME_MS, type Timeframe } from '../market/timeframe.ts'
 import type { Database } from '../tiers/database/database.ts'
 import type { MemoryStream } from '../tiers/memory/memory.ts'
 import type { Waiting } from '../tiers/outage/spooling-database.ts'
-import { lookBehindMarks, type Untold } from './untold.ts'
+import { findUntold, type Untold } from './untold.ts'
 
 /** Ticks read back at the start, so that clients that were connected before it can resume from memory. */
 export const RESTORED_TICKS = 1_000
@@ -27,7 +27,7 @@ export async function restore(
   const { instrument, history } = stream
   if (stream.series !== undefined) return restoreSeries(stream, database, signal, hasBegun)
   const gaps = await database.gaps(instrument)
-  const untold = await lookBehindMarks(instrument, gaps, database)
+  const untold = await findUntold(instrument, gaps, database)
   const candles = new Map<Timeframe, readonly Candle[]>()
   for (const { timeframe } of history.windows()) {
     if (signal.aborted) return undefined
@@ -68,7 +68,7 @@ async function restoreSeries(
   stream.unknownThrough = undefined
   stream.restoreSeries(observations)
   stream.restore(newest)
-  return { holes: [], marks: [] }
+  return { holes: [], marks: [], open: [] }
 }
 
 /**

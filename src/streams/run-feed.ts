@@ -82,8 +82,8 @@ export class FeedRun {
   readonly #gaps: GapFiller
   readonly #list: InstrumentList
   readonly #opener: StreamOpener
-  /** Symbols whose stored gaps are taken. */
-  readonly #recalled = new Set<string>()
+  /** By symbol: gaps of an earlier process that are not taken yet. */
+  readonly #left = new Map<string, readonly Gap[]>()
   /** When the last tick happened before what was missed: since then stored candles may lack trades. */
   readonly #missedSince = new Map<string, number>()
   /** By symbol: of streams that began without their database. */
@@ -128,6 +128,7 @@ export class FeedRun {
       {
         ...{ ...ports, feed, depth: this.#depth, mayGoOn: () => true },
         hasBegun: (stream) => this.#hasBegun(stream),
+        onUntold: ({ symbol }, gaps) => this.#left.set(symbol, gaps),
         onRecalled: (...recalled) => this.#join(...recalled),
       },
       signal,
@@ -213,10 +214,10 @@ export class FeedRun {
   }
 
   /** Tells what is missing between what is stored and the stream, and has it filled. */
-  #join(instrument: Instrument, { holes, marks, newest, gaps, candles }: Recalled): void {
+  #join(instrument: Instrument, { holes, marks, open, newest, candles }: Recalled): void {
     const { symbol } = instrument
     for (const row of candles) this.#ports.storeCandle(row)
-    for (const gap of gaps) this.#gaps.add(gap)
+    for (const gap of open) this.#gaps.add(gap)
     // Its own may have been on its way still when the others were read.
     const own = this.#marks.get(symbol)
     const all = own === undefined || marks.some(({ from }) => from === own.from) ? marks : [...marks, own]
@@ -262,9 +263,8 @@ export class FeedRun {
   #fillBehind(instrument: Instrument): void {
     const { symbol } = instrument
     this.#mendMissed(instrument)
-    if (this.#recalled.has(symbol)) return
-    this.#recalled.add(symbol)
-    for (const gap of this.#ports.memory.stream(symbol)?.gaps() ?? []) this.#gaps.add({ instrument, ...gap })
+    for (const gap of this.#left.get(symbol) ?? []) this.#gaps.add(gap)
+    this.#left.delete(symbol)
   }
 
   /** Candles of the time away that are older than what memory has taken from the source. */

@@ -11,6 +11,11 @@ export interface Untold {
   readonly holes: readonly IdRange[]
   /** Marks that have been looked behind: nothing is left of them. */
   readonly marks: readonly Gap[]
+  /**
+   * Gaps that it had told, as they are stored: each is settled by itself, whatever this process tells of the same ids,
+   * and also where its stream has them.
+   */
+  readonly open: readonly Gap[]
 }
 
 /**
@@ -21,20 +26,25 @@ export function markBefore(instrument: Instrument, first: Cursor): Gap {
   return { instrument, from: first - 1, to: first - 1, status: 'open', reason: BEGAN_BLIND }
 }
 
-/** Looks at what is stored before each mark among these gaps. */
-export async function lookBehindMarks(
+/** What is open among the stored gaps, and what is missing before each mark among them. */
+export async function findUntold(
   instrument: Instrument,
   gaps: readonly Gap[],
   database: Pick<Database, 'ticksBefore'>,
 ): Promise<Untold> {
   const holes: IdRange[] = []
-  const marks = gaps.filter(({ status, reason }) => status === 'open' && reason === BEGAN_BLIND)
-  const told = gaps.filter((gap) => gap.status !== 'filled' && !marks.includes(gap))
+  const marks = gaps.filter(isMark)
+  const told = gaps.filter((gap) => gap.status !== 'filled' && !isMark(gap))
   for (const { to } of marks) {
     const [before] = await database.ticksBefore(instrument, to + 1, 1)
     if (before !== undefined) holes.push(...without({ from: before.id + 1, to }, [...told, ...holes]))
   }
-  return { holes, marks }
+  return { holes, marks, open: openOf(gaps) }
+}
+
+/** Those that are to be filled. */
+export function openOf(gaps: readonly Gap[]): readonly Gap[] {
+  return gaps.filter((gap) => gap.status === 'open' && !isMark(gap))
 }
 
 /** The row that takes a mark back. */
@@ -50,4 +60,8 @@ export function breaksIn(ticks: readonly Update[], known: readonly IdRange[]): r
     if (from <= to) breaks.push(...without({ from, to }, known))
   }
   return breaks
+}
+
+function isMark({ status, reason }: Gap): boolean {
+  return status === 'open' && reason === BEGAN_BLIND
 }

@@ -120,6 +120,52 @@ it('a stream takes its mark back that was on its way to the database when it loo
   expect(side.stored).toEqual([mark, { ...mark, status: 'filled', reason: undefined }])
 })
 
+describe('a gap whose ticks behind it were lost in the crash is settled', () => {
+  const gapOf = (feed: ExchangeFeed, from: number) => {
+    return { ...{ instrument: feed.symbols[0]!, from, to: from + 2 }, status: 'open', reason: 'test' } as const
+  }
+
+  it('where the stream goes on behind a longer one', async () => {
+    const feed = new ExchangeFeed(NOON)
+    const database = new MemoryDatabase()
+    tradeFor(feed, 100)
+    await runAndStop(feed, database)
+    const stored = database.ticks.at(-1)!.id
+    await database.write({ ticks: [], candles: [], gaps: [gapOf(feed, stored + 5)] })
+    tradeFor(feed, 30)
+    const answer = createGate()
+    let asked = 0
+    feed.beforeAnswer = () => (asked++ === 0 ? undefined : answer.opened)
+    const side = startSide(feed, database, { holdBackMs: 0 })
+    await side.until(() => side.statuses.some(({ state }) => state === 'live'))
+    feed.trade()
+    await side.until(() => side.gaps.length > 0)
+    expect(side.gaps[0]).toMatchObject({ from: stored + 1 })
+    answer.open()
+    await expect.poll(() => idsOf(database)).toEqual(everyId(feed, database))
+    await expect.poll(() => database.gapRows.filter(({ status }) => status === 'open')).toEqual([])
+    await side.caughtUp()
+    await expectCandlesOf(feed, side)
+  })
+
+  it('where the stream begins before it, without its database', async () => {
+    const feed = new ExchangeFeed(NOON)
+    const database = new AwayDatabase()
+    tradeFor(feed, 100)
+    await runAndStop(feed, database)
+    database.isAway = true
+    const side = startSide(feed, database)
+    await side.caughtUp()
+    const last = feed.past.at(-1)!.id
+    expect(side.published[0]!.id).toBeLessThan(last - 5)
+    await database.write({ ticks: [], candles: [], gaps: [gapOf(feed, last - 5)] })
+    database.isAway = false
+    await expect.poll(() => side.stream().unknownThrough).toBe(undefined)
+    await expect.poll(() => database.gapRows.filter(({ status }) => status === 'open')).toEqual([])
+    await expectCandlesOf(feed, side)
+  })
+})
+
 it('a break among the newest stored trades that is in no gap is found at a start, and filled', async () => {
   const feed = new ExchangeFeed(NOON)
   const database = new MemoryDatabase()

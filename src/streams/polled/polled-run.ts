@@ -91,6 +91,7 @@ export class PolledRun {
       mayGoOn: (left) => ids === 'rising' && left !== undefined,
       // Ids that rise in steps have no holes that could be told.
       storeGap: () => {},
+      onUntold: () => {},
       onRecalled: (_, { candles }) => candles.forEach(ports.storeCandle),
     }
     const opener = new StreamOpener(opening, signal)
