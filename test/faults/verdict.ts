@@ -78,10 +78,11 @@ function judgeTicks(stage: Stage, symbol: string, ticks: readonly StoredTick[], 
   const { ledgers, report } = stage
   const market = marketOf(stage, symbol)
   const own = ledgers.filter((each) => each.symbol === symbol)
-  // Of what a gateway sent that was killed before it had stored anything nobody knows; who had all of it just goes on.
-  const anew = Math.min(...own.map(({ begunAnewAt = Number.POSITIVE_INFINITY }) => begunAnewAt))
-  let next = Math.max(Math.min(...own.map(({ begin }) => begin ?? end)) + 1, Number.isFinite(anew) ? anew : 0)
   const [first] = ticks
+  // Of what a gateway sent that was killed before it had stored anything nobody knows: whoever is told so has met one.
+  // Who had all of it just goes on.
+  const isAnew = ledgers.some(({ begunAnewAt }) => begunAnewAt !== undefined)
+  let next = Math.max(Math.min(...own.map(({ begin }) => begin ?? end)) + 1, isAnew ? (first?.id ?? 0) : 0)
   for (const { begunAnewAt } of own) {
     // A start on an empty store begins where it can; one that is killed before it has stored anything leaves no mark,
     // and the next may begin with older trades. None may begin with newer ones than a client has got.
