@@ -22,7 +22,8 @@ const WRITE_EVERY_MS = 5_000
 
 /**
  * The summary of a market. What has a stream here is read from memory at each request, so it is never behind what is
- * streamed; what has none yet, because its source has not answered, comes from the cache, then from the database.
+ * streamed; what has no price here yet, because its source has not answered, comes from the cache, then from the
+ * database.
  */
 export function createMarketSide({ memory, feeds, prices, cacheSide }: MarketSideParts): MarketSource {
   const { cache, keys, clock } = cacheSide
@@ -42,8 +43,10 @@ export function createMarketSide({ memory, feeds, prices, cacheSide }: MarketSid
     return rows
   }
 
-  function awaitedIn(scope: MarketScope): readonly string[] {
-    return memory.awaited().filter((symbol) => {
+  /** Those whose source has not answered, and those that began without what is stored and have had no tick since. */
+  function priceless(scope: MarketScope): readonly string[] {
+    const begun = memory.symbols().filter((symbol) => memory.stream(symbol)?.latest === undefined)
+    return [...memory.awaited(), ...begun].filter((symbol) => {
       const assetClass = configured.get(symbol)
       return assetClass !== undefined && isIn(scope, assetClass)
     })
@@ -55,7 +58,7 @@ export function createMarketSide({ memory, feeds, prices, cacheSide }: MarketSid
   }
 
   async function load(scope: MarketScope): Promise<MarketValue> {
-    const others = await Promise.all(awaitedIn(scope).map(find))
+    const others = await Promise.all(priceless(scope).map(find))
     return { rows: inOrder([...held(scope).values(), ...others.filter((row) => row !== undefined)]) }
   }
 
@@ -68,8 +71,8 @@ export function createMarketSide({ memory, feeds, prices, cacheSide }: MarketSid
 
   function answerOf(scope: MarketScope, cached: Cached<MarketValue> | undefined): MarketAnswer {
     const now = held(scope)
-    const awaited = new Set(awaitedIn(scope))
-    const others = (cached?.value.rows ?? []).filter(({ symbol }) => awaited.has(symbol) && !now.has(symbol))
+    const missing = new Set(priceless(scope))
+    const others = (cached?.value.rows ?? []).filter(({ symbol }) => missing.has(symbol))
     // Nobody has confirmed them to this gateway.
     const rows = inOrder([...now.values(), ...others.map((row) => ({ ...row, stale: true }))])
     const { tier, ageMs } = others.length > 0 && cached !== undefined ? cached : HERE
@@ -85,7 +88,7 @@ export function createMarketSide({ memory, feeds, prices, cacheSide }: MarketSid
 
   return {
     async market(scope) {
-      if (awaitedIn(scope).length === 0) {
+      if (priceless(scope).length === 0) {
         const answer = answerOf(scope, undefined)
         keep(scope, answer.rows)
         return answer

@@ -56,7 +56,7 @@ function answered() {
   btc.append(update(1, { price: 100, size: 1, time: NOON }))
   btc.append(update(2, { price: 80, size: 2, time: NOON + 1_000 }))
   btc.append(update(3, { price: 90, size: 3, time: NOON + 2_000 }))
-  all.appear(instrument('ETH'))
+  all.memory.answered('ETH')
   const nvda = all.appear(NVDA)
   nvda.append(update(7, { symbol: 'NVDA', price: 187.2, time: NOON }))
   const day = { previousClose: 180, high: 190, low: undefined, volume: 1_000 }
@@ -157,6 +157,15 @@ describe('the summary of a market whose sources have not all answered', () => {
     stored.set('BTC', STORED)
     await side.market('crypto')
     appear(instrument('BTC')).append(update(9, { price: 99 }))
+    expect((await side.market('crypto')).rows).toMatchObject([{ symbol: 'BTC', price: 99, stale: false }])
+  })
+
+  it('has what is stored of one whose stream has begun without it', async () => {
+    const { side, stored, appear } = start()
+    stored.set('BTC', STORED)
+    const stream = appear(instrument('BTC'))
+    expect((await side.market('crypto')).rows).toMatchObject([{ symbol: 'BTC', price: 70, stale: true }])
+    stream.append(update(9, { price: 99 }))
     expect((await side.market('crypto')).rows).toMatchObject([{ symbol: 'BTC', price: 99, stale: false }])
   })
 
