@@ -88,7 +88,10 @@ export function restoreWaiting(stream: MemoryStream, waiting: Waiting | undefine
   const { first, ticks, gaps } = waiting
   // A hole just before the first may have been told to the database alone.
   stream.unknownThrough = contiguousIds ? first.id - 1 : (first.prev ?? first.id - 1)
-  for (const gap of gaps) if (gap.to > stream.unknownThrough) stream.sayGap(gap)
+  // A mark that was taken back lies in the gap that took its place.
+  const through = stream.unknownThrough
+  const open = gaps.filter(({ to, status }) => to > through && status !== 'filled')
+  for (const gap of open) stream.sayGap(gap)
   stream.history.holdsThrough(newest.id)
   stream.restore(ticks)
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { InstrumentCandles } from '../../src/market/instrument-candles.ts'
 import type { Update } from '../../src/market/tick.ts'
 import { TIMEFRAMES } from '../../src/market/timeframe.ts'
-import { restore } from '../../src/streams/restore.ts'
+import { restore, restoreWaiting } from '../../src/streams/restore.ts'
 import { MemoryStream } from '../../src/tiers/memory/memory.ts'
 import { BTC } from '../fakes/exchange-feed.ts'
 import { MemoryDatabase } from '../fakes/memory-database.ts'
@@ -72,6 +72,17 @@ describe('what is read back after a crash', () => {
       { numRuns: 300 },
     )
   })
+})
+
+it('a gap that took the place of a mark is known whole to a stream that goes on from what waits', () => {
+  const stream = new MemoryStream(BTC)
+  const ticks = [tick(1, NOON), { ...tick(5, NOON), prev: 1 }]
+  const gaps = [
+    { instrument: BTC, from: 2, to: 4, status: 'open', reason: 'missed' },
+    { instrument: BTC, from: 4, to: 4, status: 'filled', reason: undefined },
+  ] as const
+  restoreWaiting(stream, { first: ticks[0]!, ticks, gaps }, true)
+  expect(stream.gaps()).toMatchObject([{ from: 2, to: 4 }])
 })
 
 describe('what was read from the source for a chart of long ago', () => {
