@@ -19,8 +19,11 @@ const DEMO_HOURS: ExchangeHours = {
   everyDay: true,
 }
 
-/** How far back its charts go. */
-const LISTED_DAYS = 60
+/** How far back its charts go, as crypto's do: each day of it is read at a start, which is to be quick. */
+const LISTED_DAYS = 30
+
+/** More than a chart shows: around the clock, the days that are asked for have thrice the minutes of New York's. */
+const MOST_ROWS = 2_000
 
 /** Where FRED's time begins: for hours there is news, a day's within ten seconds, and none of it is of the future. */
 const RELEASES_FROM_DAYS = 1_000
@@ -59,7 +62,7 @@ export async function startSimulatedSources(options: SourceOptions): Promise<Sim
       symbols: Math.max(0, symbols - WELL_KNOWN),
     }),
     startYahooSimulator({
-      ...{ seed, hours: DEMO_HOURS, printsPerMinute: 30 },
+      ...{ seed, hours: DEMO_HOURS, printsPerMinute: 30, mostRows: MOST_ROWS },
       listed: Date.now() - LISTED_DAYS * DAY,
     }),
     startFred(seed, directory),

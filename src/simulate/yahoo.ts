@@ -33,6 +33,8 @@ export interface YahooSimulatorOptions {
   readonly printsPerMinute?: number | undefined
   /** There is nothing before (Unix ms). Default: 730 days before the start. */
   readonly listed?: number | undefined
+  /** Of a longer chart, only its newest rows are told. Default: all. */
+  readonly mostRows?: number | undefined
   readonly splits?: readonly Split[] | undefined
   readonly dividends?: readonly Dividend[] | undefined
 }
@@ -59,7 +61,7 @@ export interface YahooSimulator {
  * @throws GatewayError `port_taken`; `config_invalid` for bad options
  */
 export async function startYahooSimulator(options: YahooSimulatorOptions = {}): Promise<YahooSimulator> {
-  const { host = '127.0.0.1', port = 0, hours = NEW_YORK } = options
+  const { host = '127.0.0.1', port = 0, hours = NEW_YORK, mostRows = Number.POSITIVE_INFINITY } = options
   checkOptions(options)
   const clock = createMarketClock(options)
   const calendar = createCalendar(hours)
@@ -68,7 +70,7 @@ export async function startYahooSimulator(options: YahooSimulatorOptions = {}): 
   const sources = new Map(
     [...markets].map(([symbol, market]) => {
       const dividends = dated(options.dividends ?? [], calendar).filter((dividend) => dividend.symbol === symbol)
-      return [symbol, { market, listed, dividends }]
+      return [symbol, { market, listed, mostRows, dividends }]
     }),
   )
   const faults = createYahooFaults()

@@ -50,11 +50,13 @@ export interface ChartSource {
   readonly dividends: readonly (Dividend & { readonly time: number })[]
   /** Before that there is nothing (Unix ms). */
   readonly listed: number
+  /** The newest so many are told. */
+  readonly mostRows: number
 }
 
 /** What Yahoo answers a chart at a moment of the market's clock (Unix ms). @throws ChartRefusal */
 export function chartResult(source: ChartSource, query: ChartQuery, now: number): object {
-  const { market, listed } = source
+  const { market, listed, mostRows } = source
   const known = now - market.spec.delayMinutes * MINUTE
   const asked = { from: query.period1 * 1000, to: query.period2 * 1000 }
   if (!(asked.from < asked.to)) {
@@ -65,7 +67,8 @@ export function chartResult(source: ChartSource, query: ChartQuery, now: number)
     const pair = `startDate = ${query.period1}, endDate = ${query.period2}`
     throw new ChartRefusal(400, 'Bad Request', `Data doesn't exist for ${pair}`)
   }
-  const rows = rowsOf(market, { from: Math.max(asked.from, listed), to: asked.to, known }, query, now)
+  const range = { from: Math.max(asked.from, listed), to: asked.to, known }
+  const rows = rowsOf(market, range, query, now).slice(-mostRows)
   const events = eventsOf(source, query, Math.min(asked.to, known))
   const quote = rows.length === 0 ? {} : columnsOf(rows)
   return {

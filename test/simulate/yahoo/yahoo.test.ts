@@ -104,6 +104,15 @@ describe('charts', () => {
     expect(await ask(31, 30)).toBe(422)
   })
 
+  test('can be cut to their newest rows', async () => {
+    await start()
+    const range = { interval: '1m', period1: OPEN / 1000, period2: OPEN / 1000 + 3_600 }
+    const all = pointsOf(await caller.chart('SPY', range))
+    await simulator.close()
+    await start({ mostRows: 7 })
+    expect(pointsOf(await caller.chart('SPY', range))).toEqual(all.slice(-7))
+  })
+
   test('of a range without trading have no timestamps', async () => {
     await start()
     const weekend = { interval: '1m', period1: day('2026-11-14'), period2: day('2026-11-15') }
