@@ -28,6 +28,8 @@ export interface YahooQuote {
 /** Ids are event times x 1000, and must stay below 2^53. */
 const LATEST_TIME = 9e12
 const MINUTE = 60_000
+/** What Yahoo calls a closed market between the sessions of trading days; on others it says `CLOSED`. */
+const NIGHT: ReadonlySet<string> = new Set(['PREPRE', 'POSTPOST'])
 
 /** @throws GatewayError feed_payload when its latest price cannot be read: it must not pass for an older one. */
 export function readQuote(row: unknown): YahooQuote {
@@ -59,7 +61,7 @@ export function readQuote(row: unknown): YahooQuote {
 function readState(quote: Row, isBefore: boolean): MarketState | undefined {
   if (quote.marketState === undefined) return undefined
   return {
-    market: quote.marketState,
+    market: NIGHT.has(quote.marketState) ? 'CLOSED' : quote.marketState,
     delayMs: (quote.exchangeDataDelayedBy ?? 0) * MINUTE,
     day: isBefore
       ? { previousClose: quote.regularMarketPrice ?? undefined, high: undefined, low: undefined, volume: undefined }

@@ -103,10 +103,11 @@ describe('a row of quotes', () => {
     expect(day('2024-03-04T23:30:00Z', 'Nowhere/Land')).toBe(Date.parse('2024-03-04T00:00:00Z'))
   })
 
-  test('market states are passed through, whatever they are called', () => {
+  test('market states are passed through, whatever they are called; a night is closed', () => {
     const state = (marketState: unknown) => readQuote(quoteRow('AAPL', { marketState })).state?.market
-    const names = ['PREPRE', 'PRE', 'REGULAR', 'POST', 'POSTPOST', 'CLOSED', 'OVERNIGHT']
+    const names = ['PRE', 'REGULAR', 'POST', 'CLOSED', 'OVERNIGHT']
     expect(names.map(state)).toEqual(names)
+    expect(['PREPRE', 'POSTPOST'].map(state)).toEqual(['CLOSED', 'CLOSED'])
     expect([undefined, null, 7, ''].map(state)).toEqual([undefined, undefined, undefined, undefined])
   })
 
