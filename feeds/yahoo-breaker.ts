@@ -3,15 +3,21 @@ export interface CoolDown {
   readonly maxMs: number
 }
 
+/** What Yahoo is asked for; of each it refuses and answers by itself. */
+export type Asked = 'quote' | 'chart'
+
 /**
  * Whether Yahoo may be asked. A refusal that is meant for this address opens it: nothing is asked until a cool-down is
- * over, which doubles with each refusal in a row. A success closes it.
+ * over, which doubles with each refusal in a row. The row ends when what was refused is answered again: Yahoo may refuse
+ * quotes, and answer charts all the while.
  */
 export class YahooBreaker {
   readonly #coolDown: CoolDown
   readonly #clock: () => number
   #openUntil = Number.NEGATIVE_INFINITY
   #refusals = 0
+  /** What was refused last. */
+  #refused: Asked | undefined
 
   /** @param clock monotonic, ms */
   constructor(coolDown: CoolDown, clock: () => number = () => performance.now()) {
@@ -25,7 +31,8 @@ export class YahooBreaker {
   }
 
   /** @param retryAfterMs what Yahoo has said, which counts when it is longer */
-  open(retryAfterMs = 0): void {
+  open(refused: Asked, retryAfterMs = 0): void {
+    this.#refused = refused
     const until = (ms: number) => this.#clock() + Math.max(ms, retryAfterMs)
     // What was under way when it opened is no further refusal.
     if (this.openMs > 0) {
@@ -37,8 +44,8 @@ export class YahooBreaker {
     this.#refusals++
   }
 
-  close(): void {
-    this.#refusals = 0
-    this.#openUntil = Number.NEGATIVE_INFINITY
+  /** What was under way when it opened, and is answered all the same, ends no cool-down. */
+  close(answered: Asked): void {
+    if (this.openMs === 0 && answered === this.#refused) this.#refusals = 0
   }
 }

@@ -2,7 +2,7 @@ import { GatewayError } from '../src/base/errors.ts'
 import { createSlots } from '../src/base/slots.ts'
 import type { Pace } from '../src/feed.ts'
 import { type ChartQuery, loadYahooApi, type YahooApi, type YahooFetch } from './yahoo-api.ts'
-import { type CoolDown, YahooBreaker } from './yahoo-breaker.ts'
+import { type Asked, type CoolDown, YahooBreaker } from './yahoo-breaker.ts'
 import { YahooCrumb } from './yahoo-crumb.ts'
 import { createYahooFetch, routeOf } from './yahoo-fetch.ts'
 import { toRefusal, YahooRefusal } from './yahoo-refusal.ts'
@@ -40,7 +40,8 @@ const POLITE_QUESTIONS = 1
 /** Which question, for the messages of errors. */
 interface Question<T> {
   readonly name: string
-  readonly needsCrumb: boolean
+  /** A quote needs a crumb. */
+  readonly asks: Asked
   readonly pace: Pace
   readonly call: (api: YahooApi, fetch: YahooFetch) => Promise<T>
 }
@@ -63,19 +64,19 @@ export function createYahooClient({ yahooUrl, requestMs, coolDown, now }: YahooC
   const slots = createSlots(QUESTIONS)
   const politeSlots = createSlots(POLITE_QUESTIONS)
 
-  async function tryOnce<T>({ name, needsCrumb, call }: Question<T>, isLast: boolean, signal: AbortSignal): Promise<T> {
+  async function tryOnce<T>({ name, asks, call }: Question<T>, isLast: boolean, signal: AbortSignal): Promise<T> {
     let secret: string | undefined
     try {
-      if (needsCrumb) secret = await crumb.get(signal)
+      if (asks === 'quote') secret = await crumb.get(signal)
       const answer = await call(await load(), fetching({ crumb: secret, signal }))
-      breaker.close()
+      breaker.close(asks)
       return answer
     } catch (error) {
       const refusal = toRefusal(error, secret)
       if (refusal.kind === 'crumb') crumb.drop(secret)
       if (refusal.kind === 'crumb' && !isLast) throw refusal
       if (signal.aborted) throw broken(name, 'aborted')
-      throw toError(name, refusal, breaker)
+      throw toError({ name, asks }, refusal, breaker)
     }
   }
 
@@ -101,13 +102,13 @@ export function createYahooClient({ yahooUrl, requestMs, coolDown, now }: YahooC
     async quote(symbols, signal) {
       const name = symbols.length === 1 ? `quote of ${symbols[0]}` : `quote of ${symbols.length} symbols`
       const call: Question<unknown>['call'] = (yahoo, fetch) => yahoo.quote(symbols, fetch)
-      const rows = await inTurn({ name, needsCrumb: true, pace: 'urgent', call }, signal)
+      const rows = await inTurn({ name, asks: 'quote', pace: 'urgent', call }, signal)
       if (!Array.isArray(rows)) throw broken(name, 'no rows')
       return rows
     },
     async chart(symbol, query, signal, pace = 'urgent') {
       const call: Question<unknown>['call'] = (yahoo, fetch) => orNothing(yahoo.chart(symbol, query, fetch))
-      return await inTurn({ name: `chart of ${symbol}`, needsCrumb: false, pace, call }, signal)
+      return await inTurn({ name: `chart of ${symbol}`, asks: 'chart', pace, call }, signal)
     },
     clock: () => date ?? now(),
   }
@@ -138,11 +139,15 @@ async function orNothing(chart: Promise<unknown>): Promise<unknown> {
 }
 
 /** What is done about a refusal: one that is meant for this address opens the breaker. */
-function toError(name: string, { kind, message, retryAfterMs }: YahooRefusal, breaker: YahooBreaker): GatewayError {
+function toError(
+  { name, asks }: Pick<Question<unknown>, 'name' | 'asks'>,
+  { kind, message, retryAfterMs }: YahooRefusal,
+  breaker: YahooBreaker,
+): GatewayError {
   if (kind === 'unknown')
     return new GatewayError('feed_refused', `Yahoo must know the symbol in ${name}, was: ${message}`)
   if (kind !== 'throttled' && kind !== 'consent') return broken(name, message, retryAfterMs)
-  breaker.open(retryAfterMs)
+  breaker.open(asks, retryAfterMs)
   return broken(name, message, breaker.openMs)
 }
 

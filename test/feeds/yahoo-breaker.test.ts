@@ -16,7 +16,7 @@ test('is closed until it is opened', () => {
 
 test('each refusal in a row doubles the cool-down, up to half an hour', () => {
   const minutes = [1, 2, 4, 8, 16, 30, 30].map(() => {
-    breaker.open()
+    breaker.open('quote')
     const { openMs } = breaker
     time += openMs
     expect(breaker.openMs).toBe(0)
@@ -26,28 +26,49 @@ test('each refusal in a row doubles the cool-down, up to half an hour', () => {
 })
 
 test('a success begins anew', () => {
-  breaker.open()
+  breaker.open('quote')
   time += MINUTE
-  breaker.open()
+  breaker.open('quote')
   time += 2 * MINUTE
-  breaker.close()
-  breaker.open()
+  breaker.close('quote')
+  breaker.open('quote')
+  expect(breaker.openMs).toBe(MINUTE)
+})
+
+test('what was under way when it opened ends no cool-down', () => {
+  breaker.open('quote')
+  time += 1_000
+  breaker.close('quote')
+  expect(breaker.openMs).toBe(MINUTE - 1_000)
+})
+
+test('what is answered as ever is no sign that the refused is', () => {
+  const minutes = [1, 2, 4].map(() => {
+    breaker.open('quote')
+    const { openMs } = breaker
+    time += openMs
+    breaker.close('chart')
+    return openMs / MINUTE
+  })
+  expect(minutes).toEqual([1, 2, 4])
+  breaker.close('quote')
+  breaker.open('quote')
   expect(breaker.openMs).toBe(MINUTE)
 })
 
 test('what was under way when it opened counts for no further refusal', () => {
-  breaker.open()
+  breaker.open('quote')
   time += 1_000
-  breaker.open()
+  breaker.open('quote')
   expect(breaker.openMs).toBe(MINUTE - 1_000)
   time += MINUTE
-  breaker.open()
+  breaker.open('quote')
   expect(breaker.openMs).toBe(2 * MINUTE)
 })
 
 test('the longer of cool-down and Retry-After counts', () => {
-  breaker.open(10_000)
+  breaker.open('quote', 10_000)
   expect(breaker.openMs).toBe(MINUTE)
-  breaker.open(5 * MINUTE)
+  breaker.open('quote', 5 * MINUTE)
   expect(breaker.openMs).toBe(5 * MINUTE)
 })
