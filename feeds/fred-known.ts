@@ -69,10 +69,12 @@ export class KnownVintages {
   #date(rows: readonly FredObservation[]): readonly News[] {
     const taken = new Set<Cursor>()
     return rows.map((row) => {
-      let knownAt = Math.max(0, dayTime(row.vintage) / 1_000)
-      while (this.#ids.has(idOf(knownAt, row.period)) || taken.has(idOf(knownAt, row.period))) knownAt += 1
-      taken.add(idOf(knownAt, row.period))
-      return { ...row, knownAt, isPast: true }
+      const { period, vintage, value } = row
+      let knownAt = Math.max(0, dayTime(vintage) / 1_000)
+      let id = idOf(knownAt, period)
+      for (; this.#ids.has(id) || taken.has(id); id = idOf(knownAt, period)) knownAt += 1
+      taken.add(id)
+      return { period, vintage, value, knownAt, isPast: true }
     })
   }
 

@@ -29,6 +29,9 @@ export interface VintagePages {
 
 export const VINTAGE_PAGES: VintagePages = { rowsAPage: 25_000, datesAWindow: 2_000, rowsAWindow: 100_000 }
 
+/** What is read of a window before others have their turn: some milliseconds of work. */
+const ROWS_A_TURN = 1_000
+
 /** The most dates that FRED lists at once. */
 const DATES_A_PAGE = 10_000
 
@@ -75,7 +78,7 @@ export async function* readVintages(
     const rows = await readRows(client, series, stretch, pages, signal)
     if (rows === TOO_MANY) rest = [...halve(stretch), ...rest]
     else if ('refusal' in rows) return yield rows
-    else yield sort(rows, stretch, rest.length === 0)
+    else yield await sort(rows, stretch, rest.length === 0)
     stretch = rest.shift()
   }
 }
@@ -156,12 +159,14 @@ async function readRows(
   }
 }
 
-function sort(rows: readonly unknown[], { start }: Stretch, isLast: boolean): VintageWindow {
+/** Takes turns with everybody else: to read a row costs much more than to have it. */
+async function sort(rows: readonly unknown[], { start }: Stretch, isLast: boolean): Promise<VintageWindow> {
   const beginning = start === FIRST_DAY ? undefined : parseDay(start)
   const published: FredObservation[] = []
   const held: FredObservation[] = []
   const odd: unknown[] = []
-  for (const row of rows) {
+  for (const [n, row] of rows.entries()) {
+    if (n % ROWS_A_TURN === ROWS_A_TURN - 1) await turn()
     const read = readObservation(row)
     if (read === undefined) odd.push(row)
     else if (read.vintage === beginning) held.push(read)

@@ -109,3 +109,20 @@ test('a series that FRED refuses ends with its words', async () => {
   const { client } = fred(() => ({ refusal: 'The series does not exist in ALFRED but may exist in FRED.' }))
   expect(await read(client)).toEqual([{ refusal: 'The series does not exist in ALFRED but may exist in FRED.' }])
 })
+
+test('others have their turns while a long window is read', async () => {
+  const rows = Array.from({ length: 5_000 }, () => row('2024-01-11'))
+  const { client } = fred(() => ({ count: rows.length, observations: rows }))
+  let turns = 0
+  const count = () => {
+    turns++
+    immediate = setImmediate(count)
+  }
+  let immediate = setImmediate(count)
+  try {
+    await read(client, undefined, { rowsAPage: 5_000, rowsAWindow: 5_000 })
+  } finally {
+    clearImmediate(immediate)
+  }
+  expect(turns).toBeGreaterThanOrEqual(4)
+})
