@@ -22,6 +22,8 @@ export interface FredPolling {
 /** By the series' id. */
 export interface FredMemory {
   readonly known: Map<string, KnownVintages>
+  /** Whoever took its last rows has not come back: they are stored, or they are not. */
+  readonly unsure: Set<string>
   /** Nothing was known of it when it was first read: until it is whole, what is found is history. */
   readonly begun: Set<string>
   /** Asked for all its vintages in this process. */
@@ -72,11 +74,15 @@ export async function* receiveVintages(
   }
 }
 
-/** What is stored; where nobody says, what was yielded so far. */
-async function recall({ known }: FredMemory, instruments: readonly Instrument[], { past }: FeedEvents) {
+/**
+ * What is stored; where nobody says, what was yielded so far. It is asked once, and again where it is not certain: FRED
+ * may be away for long, and the database may be away when it is back.
+ */
+async function recall({ known, unsure }: FredMemory, instruments: readonly Instrument[], { past }: FeedEvents) {
   for (const { symbol, sourceSymbol } of instruments) {
-    if (past !== undefined) known.set(sourceSymbol, new KnownVintages(await past.observations(symbol)))
-    else if (!known.has(sourceSymbol)) known.set(sourceSymbol, new KnownVintages())
+    const isCertain = known.has(sourceSymbol) && (past === undefined || !unsure.has(sourceSymbol))
+    if (!isCertain) known.set(sourceSymbol, new KnownVintages(await past?.observations(symbol)))
+    unsure.delete(sourceSymbol)
   }
   return known
 }
@@ -132,7 +138,7 @@ async function* readNews(poll: Poll, instrument: Instrument, lastUpdated: number
 
 /** Returns whether what was found explains the update. */
 async function* readSince(
-  { client, events, known, pages, now, signal }: Poll,
+  { client, events, memory, known, pages, now, signal }: Poll,
   { symbol, sourceSymbol }: Instrument,
   lastUpdated: number | undefined,
   since: VintageSpan | undefined,
@@ -151,9 +157,11 @@ async function* readSince(
     isExplained ||= news.length > 0
     for (let n = 0; n < news.length; n += BATCH) {
       const batch = news.slice(n, n + BATCH)
+      memory.unsure.add(sourceSymbol)
       yield batch.map((row) => ({ raw: toRaw(symbol, row), received: now() }))
       // Not before: a reader that has left has not stored it.
       vintages.remember(batch)
+      memory.unsure.delete(sourceSymbol)
     }
     if (odd.length > 0) {
       const rows = odd.map((observation) => ({ symbol, observation, knownAt: 0, isPast: true }))

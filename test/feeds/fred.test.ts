@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createFredFeed, type FredBounds } from '../../feeds/fred.ts'
 import type { FredRow } from '../../feeds/fred-row.ts'
 import { createFeeds } from '../../feeds/index.ts'
+import { GatewayError } from '../../src/base/errors.ts'
 import type { Feed } from '../../src/feed.ts'
 import { type FredSimulator, startFredSimulator } from '../../src/simulate/fred.ts'
 import { createObservationStore, type FollowPorts, type ObservationStore } from '../fakes/observation-store.ts'
@@ -136,6 +137,26 @@ describe('history', () => {
     follow(make())
     await caughtUp('GDP')
     expect(new Set(store.ticks.map(({ id }) => id)).size).toBe(store.ticks.length)
+  })
+
+  test('is read from the store once: FRED comes back while the database is away', async () => {
+    const feed = make()
+    const { ended } = follow(feed)
+    await caughtUp('GDP')
+    simulator.faults.order(503, { count: 1, on: 'updates' })
+    await expect(ended).rejects.toThrow('status 503')
+    vi.spyOn(store.past, 'observations').mockRejectedValue(new GatewayError('tier_unavailable', 'away'))
+    follow(feed)
+    wall += DAY
+    simulator.publish('GDP', [{ period: '2026-07-01', value: '6' }])
+    await caughtUp('GDP')
+  })
+
+  test('is read from the store again after a reader left before it came back for more', async () => {
+    const feed = make()
+    await expect(follow(feed, { dieAfter: 300 }).ended).rejects.toThrow('killed')
+    follow(feed)
+    await caughtUp('GDP')
   })
 
   test('is told again to a reader that left before it came back for more', async () => {
