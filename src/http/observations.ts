@@ -46,7 +46,9 @@ const RESPONSE = {
 } as const
 
 const Path = z.object({ series: z.string() })
-const Query = z.strictObject({ as_of: z.iso.date('must be a day (YYYY-MM-DD)').optional() })
+/** Databases count years from one. */
+const Day = z.iso.date('must be a day (YYYY-MM-DD)').refine((day) => day >= '0001', 'must be a day since 0001-01-01')
+const Query = z.strictObject({ as_of: Day.optional() })
 /** No vintage is later. */
 const ALL = '9999-12-31'
 

@@ -67,6 +67,7 @@ it.each([
   ['/api/v1/observations/CPIAUCSL', 503, 'unavailable'],
   ['/api/v1/observations/GDP?as_of=yesterday', 400, 'bad_parameter'],
   ['/api/v1/observations/GDP?as_of=2024-02-30', 400, 'bad_parameter'],
+  ['/api/v1/observations/GDP?as_of=0000-12-31', 400, 'bad_parameter'],
   ['/api/v1/observations/GDP?asof=2024-02-01', 400, 'bad_parameter'],
 ])('%s is refused', async (path, status, code) => {
   const answer = await ask(path)
