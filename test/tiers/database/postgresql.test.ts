@@ -8,7 +8,7 @@ import type { Tables } from '../../../src/tiers/database/schema.ts'
 import { describeWithPostgres } from '../../servers/describe.ts'
 import { freePort } from '../../servers/launch.ts'
 import { runStatements } from '../../servers/postgresql.ts'
-import { BTC, ETH, ticks, update, updates } from '../fixtures.ts'
+import { BTC, batch, ETH, ticks, update, updates } from '../fixtures.ts'
 import { describeDatabase } from './describe-database.ts'
 
 describeWithPostgres('a PostgreSQL server', (server) => {
@@ -97,26 +97,32 @@ describeWithPostgres('a PostgreSQL server whose wire is cut in the middle of a t
 })
 
 describeWithPostgres('a PostgreSQL server that is slow', (server) => {
-  it('commits nothing of a batch that was given up meanwhile: what is known of a gap may be newer by then', async () => {
-    const database = await openDatabase({ databaseUrl: server.url })
-    await database.register([BTC])
-    const source = createPostgresqlSource({ databaseUrl: server.url, report: () => undefined })
-    const slow = await source.acquire()
-    await slow.query('begin')
-    await slow.query('lock table gaps in access exclusive mode')
-    const giveUp = new AbortController()
-    const gap = { instrument: BTC, from: 5, to: 9, status: 'open', reason: 'missed' } as const
-    const written = database.write({ ...ticks(BTC, update(4)), gaps: [gap] }, giveUp.signal)
-    const waiting = "select 1 from pg_locks where relation = 'gaps'::regclass and not granted"
-    await expect.poll(async () => (await slow.query(waiting)).rows.length).toBe(1)
-    giveUp.abort(new Error('given up'))
-    await slow.query('commit')
-    await expect(written).rejects.toThrow('given up')
-    expect(await database.gaps(BTC)).toEqual([])
-    expect(await database.ticksAfter(BTC, 0, 9)).toEqual([])
-    source.release(slow)
-    await Promise.all([source.close(), database.close()])
-  })
+  it.each([
+    ['ticks and a gap', ticks(BTC, update(4))],
+    ['a gap alone', batch({})],
+  ])(
+    'commits nothing of a batch (%s) that was given up meanwhile: what is known of the gap may be newer by then',
+    async (_, rows) => {
+      const database = await openDatabase({ databaseUrl: server.url })
+      await database.register([BTC])
+      const source = createPostgresqlSource({ databaseUrl: server.url, report: () => undefined })
+      const slow = await source.acquire()
+      await slow.query('begin')
+      await slow.query('lock table gaps in access exclusive mode')
+      const giveUp = new AbortController()
+      const gap = { instrument: BTC, from: 5, to: 9, status: 'open', reason: 'missed' } as const
+      const written = database.write({ ...rows, gaps: [gap] }, giveUp.signal)
+      const waiting = "select 1 from pg_locks where relation = 'gaps'::regclass and not granted"
+      await expect.poll(async () => (await slow.query(waiting)).rows.length).toBe(1)
+      giveUp.abort(new Error('given up'))
+      await slow.query('commit')
+      await expect(written).rejects.toThrow('given up')
+      expect(await database.gaps(BTC)).toEqual([])
+      expect(await database.ticksAfter(BTC, 0, 9)).toEqual([])
+      source.release(slow)
+      await Promise.all([source.close(), database.close()])
+    },
+  )
 })
 
 describe('a PostgreSQL server that is not there', () => {
