@@ -31,7 +31,7 @@ export async function* receiveQuotes(
     if (rows === undefined) return
     const received = now()
     const { news, quotes } = sift(rows, symbols, seen)
-    events.heard?.()
+    events.heard?.(news.length > 0 ? undefined : nothingBefore(quotes, client.clock()))
     for (const { symbol, state } of quotes) if (state !== undefined) events.state?.(symbols.get(symbol)!, state)
     if (news.length > 0) yield news.map((raw) => ({ raw, received }))
     // Taken only when the reader has come back: what it did not store is news again.
@@ -72,6 +72,12 @@ function sift(rows: readonly unknown[], symbols: ReadonlyMap<string, string>, se
   if (answered === 0)
     throw new GatewayError('feed_broken', 'Yahoo must have one of its symbols, had none in this answer')
   return { news, quotes }
+}
+
+/** Nothing is traded while every market is closed: its time passes all the same, be it that its last price is old. */
+function nothingBefore(quotes: readonly YahooQuote[], clock: number): number | undefined {
+  if (quotes.length === 0 || quotes.some(({ state }) => state?.market !== 'CLOSED')) return undefined
+  return clock - Math.max(...quotes.map(({ state }) => state?.delayMs ?? 0))
 }
 
 function symbolOf(row: unknown): string | undefined {

@@ -27,8 +27,11 @@ export interface FeedEvents {
    * moments, before the source is asked.
    */
   overlapping?(isOverlapping: boolean): void
-  /** The source is there, though it may have nothing to say: it answered a probe, or a question without news. */
-  heard?(): void
+  /**
+   * The source is there, though it may have nothing to say: it answered a probe, or a question without news. `time`: no
+   * tick that follows will have happened before it (Unix ms), where the source can tell, as while its market is closed.
+   */
+  heard?(time?: number): void
   /** Trades are being missed, although the connection has not ended: until `connected` is told again. */
   missing?(): void
   /** What the source says of an instrument beside its ticks, with each poll. It makes no tick. */

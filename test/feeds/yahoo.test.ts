@@ -97,6 +97,26 @@ describe('receive', () => {
     expect(states[0]).toEqual({ market: 'REGULAR', delayMs: 0, day })
   })
 
+  test('tells the time while every market is closed, less the delay of prices, and never with news', async () => {
+    const date = 'Sat, 09 Mar 2024 15:00:00 GMT'
+    const closed = (symbol: string, row = {}) => quoteRow(symbol, { marketState: 'CLOSED', ...row })
+    const result = [closed('AAPL'), closed('MSFT', { exchangeDataDelayedBy: 15 })]
+    const told: unknown[] = []
+    const answers = [result, result, [closed('AAPL'), quoteRow('MSFT')], result]
+    yahoo.trouble = (route) => {
+      if (route !== 'quote') return undefined
+      const rows = answers[Math.min(yahoo.asked('quote'), answers.length) - 1]
+      return { body: { quoteResponse: { result: rows, error: null } }, headers: { Date: date } }
+    }
+    const heard = (time?: number) => {
+      told.push(time)
+      if (told.length === answers.length) controller.abort()
+    }
+    await collect(feedOf(), [AAPL, MSFT], { connected: () => {}, heard })
+    const time = Date.parse(date) - 15 * 60_000
+    expect(told).toEqual([undefined, time, undefined, time])
+  })
+
   test('yields a tick only when time, price or volume moved', async () => {
     const feed = feedOf()
     const stages = [

@@ -119,7 +119,7 @@ export class PolledRun {
     await this.#list.openStored(connection)
     if (connection.aborted) return
     const instruments = await this.#list.ask(connection)
-    const heard = () => this.#ports.memory.heard(this.#feed.name, this.#ports.now())
+    const heard = (time?: number) => this.#ports.memory.heard(this.#feed.name, this.#ports.now(), time)
     const events: FeedEvents = {
       connected: () => {
         heard()
@@ -127,8 +127,8 @@ export class PolledRun {
         connected()
         void this.#candles.connect().then(warm)
       },
-      heard: () => {
-        heard()
+      heard: (time) => {
+        heard(time)
         this.#candles.look()
       },
       missing: () => this.#disconnect(),

@@ -72,9 +72,14 @@ export class MemoryTier {
     return this.#streams.values()
   }
 
-  /** The source of these streams was there at our `now` (Unix ms), whether it had news or not. */
-  heard(source: string, now: number): void {
-    this.#clockOf({ source }).heard(now)
+  /**
+   * The source of these streams was there at our `now` (Unix ms), whether it had news or not; where it is no earlier than
+   * `time`, if that is told.
+   */
+  heard(source: string, now: number, time?: number): void {
+    const clock = this.#clockOf({ source })
+    clock.heard(now)
+    if (time !== undefined) clock.observeLate(time, now)
   }
 
   /** When the source was there last (Unix ms); undefined: never yet. */

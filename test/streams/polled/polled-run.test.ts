@@ -222,6 +222,20 @@ describe('a polled feed in the gateway', () => {
     expect(side.skipped).toEqual(['a price was none', "WHO must be one of the feed's symbols"])
   })
 
+  it('goes by the time that its source tells, be its last price old', async () => {
+    const feed = new PolledFeed()
+    const side = startPolledSide(feed, new MemoryDatabase())
+    feed.answer(quote(NOON, { received: Date.now() }))
+    await side.until(() => side.published.length === 1)
+    const time = () => side.stream().clock.now(side.memory.heardAt(NVDA.source)!)!
+    expect(time()).toBeLessThan(NOON + 36_000_000)
+    feed.events!.heard!(NOON + 37_000_000)
+    expect(time()).toBe(NOON + 37_000_000)
+    feed.events!.heard!(NOON)
+    feed.events!.heard!()
+    expect(time()).toBeGreaterThanOrEqual(NOON + 37_000_000)
+  })
+
   it('is live from its first poll until it goes down, and again', async () => {
     const feed = new PolledFeed()
     const side = startPolledSide(feed, new MemoryDatabase())
