@@ -22,7 +22,7 @@ export class SeenQuotes {
   /** Why a row could not be read: one that stays so is handed on, and counted, once. */
   readonly #unreadable = new Map<string, string>()
   readonly #delays = new Map<string, number>()
-  /** When the quotes that are behind began to be (their own time). */
+  /** When the quotes that are behind began to be (their own time): a feed that ends for it is down until they go on. */
   readonly #behind = new Map<string, number>()
 
   /** By how much the prices of a symbol are late, as Yahoo said last (ms). */
@@ -32,7 +32,6 @@ export class SeenQuotes {
 
   /** What the stream has counts, be it that more was handed on; what it does not have is news again. */
   begin(instruments: readonly Instrument[], past: FeedPast | undefined): void {
-    this.#behind.clear()
     if (past === undefined) return
     for (const { symbol, sourceSymbol } of instruments) {
       const newest = past.newest(symbol)

@@ -192,8 +192,13 @@ describe('receive', () => {
 
   test('times that run backwards for long take it down, those of a server that is behind do not', async () => {
     const behind = [0, -600, -590, 5, -600, -545, -539].map((s) => quoteRow('AAPL', { regularMarketTime: OPEN + s }))
-    const run = pollThrough(feedOf(), behind)
-    await expect(run).rejects.toMatchObject({ code: 'feed_broken', message: expect.stringContaining('ids_reset') })
+    const feed = feedOf()
+    const reset = { code: 'feed_broken', message: expect.stringContaining('ids_reset') }
+    await expect(pollThrough(feed, behind)).rejects.toMatchObject(reset)
+    const connected = vi.fn()
+    await expect(collect(feed, [AAPL], { connected })).rejects.toMatchObject(reset)
+    expect(connected).not.toHaveBeenCalled()
+    expect(await pollThrough(feed, [quoteRow('AAPL', { regularMarketTime: OPEN + 6 })])).toHaveLength(1)
   })
 
   test('an abort ends it quietly, be the request hung', async () => {
