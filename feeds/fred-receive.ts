@@ -24,6 +24,8 @@ export interface FredMemory {
   readonly known: Map<string, KnownVintages>
   /** Whoever took its last rows has not come back: they are stored, or they are not. */
   readonly unsure: Set<string>
+  /** Reading it has failed; it is read after the others, which must not wait for it for ever. */
+  readonly troubled: Set<string>
   /** Nothing was known of it when it was first read: until it is whole, what is found is history. */
   readonly begun: Set<string>
   /** Asked for all its vintages in this process. */
@@ -108,7 +110,8 @@ async function listUpdated(
     const isNew = moment !== read || memory.doubted.has(sourceSymbol)
     if (moment !== undefined && isNew) updated.push([instrument, moment])
   }
-  return updated
+  const isTroubled = ({ sourceSymbol }: Instrument) => Number(memory.troubled.has(sourceSymbol))
+  return updated.sort(([a], [b]) => isTroubled(a) - isTroubled(b))
 }
 
 async function ask(client: FredClient, { sourceSymbol }: Instrument, signal: AbortSignal): Promise<number | string> {
@@ -125,34 +128,39 @@ async function* readNews(poll: Poll, instrument: Instrument, lastUpdated: number
   const isWhole = memory.whole.has(sourceSymbol)
   const moment = isWhole || !memory.begun.has(sourceSymbol) ? lastUpdated : undefined
   const since = isWhole && newest !== undefined ? { day: newest, lastUpdated } : undefined
-  const isExplained =
-    (yield* readSince(poll, instrument, moment, since)) ||
-    since === undefined ||
-    // An update that the newest vintages do not explain may be of an older one.
-    (yield* readSince(poll, instrument, moment, undefined))
+  memory.troubled.add(sourceSymbol)
+  let outcome = yield* readSince(poll, instrument, moment, since)
+  // An update that the newest vintages do not explain may be of an older one.
+  if (outcome === 'unexplained' && since !== undefined) outcome = yield* readSince(poll, instrument, moment, undefined)
+  memory.troubled.delete(sourceSymbol)
+  // It is asked for again at the next roll call.
+  if (outcome === 'refused') return
+  const isExplained = outcome === 'explained' || since === undefined
   if (isExplained || memory.read.get(sourceSymbol) === lastUpdated) memory.doubted.delete(sourceSymbol)
   else memory.doubted.add(sourceSymbol)
   memory.whole.add(sourceSymbol)
   memory.read.set(sourceSymbol, lastUpdated)
 }
 
-/** Returns whether what was found explains the update. */
+/** Whether what was found explains the update. */
+type Outcome = 'explained' | 'unexplained' | 'refused'
+
 async function* readSince(
   { client, events, memory, known, pages, now, signal }: Poll,
   { symbol, sourceSymbol }: Instrument,
   lastUpdated: number | undefined,
   since: VintageSpan | undefined,
-): AsyncGenerator<Batch, boolean> {
+): AsyncGenerator<Batch, Outcome> {
   const vintages = known.get(sourceSymbol)!
   let isExplained = false
   for await (const window of readVintages(client, sourceSymbol, since, signal, pages)) {
     events.heard?.()
     if ('refusal' in window) {
       yield [{ raw: { symbol, ...window }, received: now() }]
-      return true
+      return 'refused'
     }
     const { published, held, odd, isLast } = window
-    if (since !== undefined && !held.every((row) => vintages.explains(row))) return false
+    if (since !== undefined && !held.every((row) => vintages.explains(row))) return 'unexplained'
     const news = vintages.sift(published, isLast ? lastUpdated : undefined)
     isExplained ||= news.length > 0
     for (let n = 0; n < news.length; n += BATCH) {
@@ -168,7 +176,7 @@ async function* readSince(
       yield rows.map((raw) => ({ raw, received: now() }))
     }
   }
-  return isExplained
+  return isExplained ? 'explained' : 'unexplained'
 }
 
 function toRaw(symbol: string, { period, vintage, value, knownAt, isPast }: News): FredRow {

@@ -66,7 +66,7 @@ export function createFredFeed(options: FredOptions): Feed<FredRow> {
   const clean = createRedaction(apiKey)
   const client = createFredClient({ url, apiKey, clean, requestMs, mostBytes, pace: createPace(spacingMs, clock) })
   const memory: FredMemory = {
-    ...{ known: new Map(), unsure: new Set(), begun: new Set(), whole: new Set() },
+    ...{ known: new Map(), unsure: new Set(), troubled: new Set(), begun: new Set(), whole: new Set() },
     ...{ read: new Map(), doubted: new Set(), told: new Map() },
   }
   const polling = { client, memory, pollMs, now, pages: bounds }
