@@ -1,7 +1,9 @@
 import type { Feed } from '../feed.ts'
 import type { PriceAnswer, PriceSource } from '../http/price.ts'
 import type { Instrument } from '../market/instrument.ts'
+import { updateOf } from '../market/observation.ts'
 import { priceRowOf, quoteOf } from '../market/quote.ts'
+import type { Update } from '../market/tick.ts'
 import type { PriceValue } from '../tiers/cache/values.ts'
 import type { Database } from '../tiers/database/database.ts'
 import type { MemoryStream, MemoryTier } from '../tiers/memory/memory.ts'
@@ -11,7 +13,7 @@ import type { CacheSide } from './cache-side.ts'
 
 export interface PriceSideParts {
   readonly memory: MemoryTier
-  readonly database: Pick<Database, 'instruments' | 'register' | 'ticksBefore'>
+  readonly database: Pick<Database, 'instruments' | 'register' | 'ticksBefore' | 'observations'>
   readonly feeds: readonly Feed[]
   readonly cacheSide: Pick<CacheSide, 'cache' | 'keys' | 'redis' | 'clock'>
   /** What clients are subscribed to now. */
@@ -69,7 +71,7 @@ export function createPriceSide({ memory, database, feeds, cacheSide, watched, o
     const instrument = memory.stream(symbol)?.instrument ?? (await stored(symbol))
     if (instrument === undefined) return undefined
     await database.register([instrument])
-    const [newest] = await database.ticksBefore(instrument, undefined, 1)
+    const newest = await newestStored(instrument, database)
     if (newest === undefined) return undefined
     // Nobody has confirmed it since it was stored.
     return priceRowOf({ instrument, latest: newest, stale: true })
@@ -98,6 +100,19 @@ export function createPriceSide({ memory, database, feeds, cacheSide, watched, o
     },
   }
 }
+
+/** Of a series that of the newest period, which is not the newest tick when an older one was revised. */
+async function newestStored(
+  instrument: Instrument,
+  database: Pick<Database, 'ticksBefore' | 'observations'>,
+): Promise<Update | undefined> {
+  if (instrument.assetClass !== 'macro') return (await database.ticksBefore(instrument, undefined, 1))[0]
+  const newest = (await database.observations(instrument, LAST_DAY)).at(-1)
+  return newest && updateOf(instrument.symbol, newest)
+}
+
+/** As of it everything is known that is stored, of each period the newest vintage. */
+const LAST_DAY = '9999-12-31'
 
 /** The instrument is known, and has not had a tick yet. */
 const NO_PRICE: PriceAnswer = { value: undefined, tier: 'memory', ageMs: 0 }

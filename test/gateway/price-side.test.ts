@@ -14,6 +14,7 @@ import { type FaultProxy, openFaultProxy } from '../servers/fault-proxy.ts'
 import type { LaunchedServer } from '../servers/launch.ts'
 import { redisBinary, startRedis } from '../servers/redis.ts'
 import { instrument, update } from '../tiers/fixtures.ts'
+import { series } from '../tiers/observations.ts'
 import { isLive, openTier, type RedisUnderTest, until } from '../tiers/redis/redis-under-test.ts'
 
 const clock = { now: Date.now, after: systemClock.after }
@@ -36,6 +37,16 @@ class Asked {
     this.#ask()
     this.reads += 1
     return [update(41, { symbol, price: 7 })]
+  }
+
+  /** Of the newest period the first word, of the one before the newest. */
+  async observations() {
+    this.#ask()
+    this.reads += 1
+    return [
+      { id: 42, period: '2023-07-01', vintage: '2024-02-28', value: 2, knownAt: 2_000 },
+      { id: 41, period: '2023-10-01', vintage: '2024-01-25', value: 3, knownAt: 1_000 },
+    ]
   }
 
   #ask(): void {
@@ -135,6 +146,14 @@ describeWithProgram('prices and watched candles in Redis', redisBinary(process.e
     expect(await side.price('OLD')).toMatchObject({ value: { id: 41 }, tier: 'memory' })
     expect(database.reads).toBe(1)
     expect(await side.price('NOPE')).toBeUndefined()
+  })
+
+  it('are those of the newest period for a series that is known but not configured any more', async () => {
+    database.instrumentsThere = [series('GDP')]
+    expect(await side.price('GDP')).toMatchObject({
+      value: { id: 41, price: 3, time: 1_000, stale: true, period: '2023-10-01', vintage: '2024-01-25' },
+      tier: 'database',
+    })
   })
 
   it('are never older than memory', async () => {

@@ -3,7 +3,7 @@ import { FeedClock } from '../../market/feed-clock.ts'
 import type { Instrument } from '../../market/instrument.ts'
 import { InstrumentCandles } from '../../market/instrument-candles.ts'
 import type { MarketState } from '../../market/market-state.ts'
-import type { Observation } from '../../market/observation.ts'
+import { type Observation, updateOf } from '../../market/observation.ts'
 import { SeriesCandles } from '../../market/series-candles.ts'
 import type { StreamCandles } from '../../market/stream-candles.ts'
 import type { Cursor, Tick, Update } from '../../market/tick.ts'
@@ -111,13 +111,7 @@ export class MemoryStream {
     this.series?.restore(observations)
     const latest = observations.find(({ id }) => id === this.series?.latest?.id)
     if (latest === undefined || latest.id === this.#latest?.id) return
-    const { id, period, vintage, value, knownAt } = latest
-    const { symbol } = this.instrument
-    const tick: Tick = {
-      ...{ symbol, id, price: value, size: undefined, side: undefined, trades: 1, time: knownAt, received: knownAt },
-      ...{ period, vintage, isPast: true },
-    }
-    this.#latest = { ...tick, prev: null, backfilled: true }
+    this.#latest = updateOf(this.instrument.symbol, latest)
   }
 
   /**
