@@ -62,7 +62,7 @@ export class InstrumentList {
     const { feed, memory, database, open, log } = this.#ports
     if (this.#listed !== undefined) return this.#listed
     try {
-      const { instruments, refused } = await feed.resolve(signal)
+      const { instruments, refused } = await this.#resolve(signal)
       for (const { symbol, reason } of refused) {
         log.error({ feed: feed.name, symbol, reason }, 'symbol refused')
         const stored = memory.stream(symbol)
@@ -70,7 +70,7 @@ export class InstrumentList {
       }
       await database.register(instruments)
       for (const instrument of instruments) await open(instrument, signal)
-      for (const { symbol } of feed.symbols) memory.answered(symbol)
+      this.#answered()
       this.#listed = instruments
       return instruments
     } catch (error) {
@@ -113,19 +113,34 @@ export class InstrumentList {
     if (this.#listed !== undefined) return
     const listed = await this.#askUntilAnswered(signal)
     if (listed === undefined) return
-    const { feed, memory } = this.#ports
+    const { feed } = this.#ports
     if (describe(listed.instruments) !== describe(running)) {
       throw new GatewayError('feed_broken', `${feed.name} must run what the source lists, ran what is stored`)
     }
-    for (const { symbol } of feed.symbols) memory.answered(symbol)
+    this.#answered()
     this.#listed = listed.instruments
+  }
+
+  /** That it refuses is an answer too: nobody is to wait for its symbols. */
+  async #resolve(signal: AbortSignal): Promise<Resolved> {
+    try {
+      return await this.#ports.feed.resolve(signal)
+    } catch (error) {
+      if (isGatewayError(error) && error.decision === 'refuse') this.#answered()
+      throw error
+    }
+  }
+
+  #answered(): void {
+    const { feed, memory } = this.#ports
+    for (const { symbol } of feed.symbols) memory.answered(symbol)
   }
 
   async #askUntilAnswered(signal: AbortSignal): Promise<Resolved | undefined> {
     for (let attempt = 0; ; attempt++) {
       if (!(await pause(fullJitterMs(attempt, this.#ports.backoff), signal))) return undefined
       try {
-        return await this.#ports.feed.resolve(signal)
+        return await this.#resolve(signal)
       } catch (error) {
         if (!isGatewayError(error, 'feed_broken')) throw error
       }

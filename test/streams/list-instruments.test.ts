@@ -34,6 +34,18 @@ describe('a symbol that its source has no longer', () => {
   })
 })
 
+describe('a source that refuses all', () => {
+  it('is off, and nobody is told to wait for its symbols', async () => {
+    const feed = new Banning(NOON)
+    feed.beforeAnswer = () => {
+      throw new GatewayError('feed_refused', 'the key must be known, is not')
+    }
+    const side = startSide(feed, new MemoryDatabase(), SETTINGS)
+    await soon(() => side.statuses.at(-1)?.state).toBe('off')
+    expect(side.memory.awaited()).toEqual([])
+  })
+})
+
 describe('a start while the source answers no question', () => {
   it('goes live with the stored instruments, and fills what was missed when it answers again', async () => {
     const { feed, database } = await storedLife()
