@@ -121,15 +121,26 @@ export class CandleTurns {
       if (this.#signal.aborted) return false
       takeCandles(stream, candles, missedSince, this.#ports)
       this.#missedSince.delete(symbol)
-      const day = this.#dayOf(stream)
-      if (day !== undefined) this.#days.set(symbol, day)
+      this.#took(stream)
       return true
     } catch (error) {
+      if (isGatewayError(error, 'feed_refused')) {
+        log.warn({ feed: feed.name, symbol, reason: error.message }, 'the source has no candles: they are of its ticks')
+        stream.warm = true
+        this.#took(stream)
+        return true
+      }
       const level = isGatewayError(error) ? 'warn' : 'error'
       if (!this.#signal.aborted)
         log[level]({ feed: feed.name, symbol, reason: describeError(error) }, 'candles not taken, trying again')
       return false
     }
+  }
+
+  /** Not before the exchange's next day again. */
+  #took(stream: MemoryStream): void {
+    const day = this.#dayOf(stream)
+    if (day !== undefined) this.#days.set(stream.instrument.symbol, day)
   }
 
   #dayOf({ history, clock }: MemoryStream): number | undefined {

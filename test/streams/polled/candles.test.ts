@@ -219,4 +219,17 @@ describe('the candles of a polled feed', () => {
     await expectSourceCandles(market, side)
     expect(side.log.lines.filter(({ message }) => message.startsWith('candles not taken'))).toHaveLength(3)
   })
+
+  it('are asked for no more when the source refuses them, and those of what is polled are served', async () => {
+    const market = new Market()
+    market.beforeCandles = () => {
+      throw new GatewayError('feed_refused', 'it has a price, and no chart')
+    }
+    const side = startPolledSide(market.feed, new MemoryDatabase())
+    market.trade(NOON, 5 * SECOND)
+    await side.warm
+    await side.until(() => market.feed.isIdle)
+    expect(market.asked).toBe(1)
+    expect(side.stream().candleAt('1m', NOON)).toMatchObject({ trades: 1 })
+  })
 })
