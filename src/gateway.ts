@@ -166,6 +166,8 @@ async function start(options: GatewayOptions, onClose: OnClose): Promise<Serving
     onStatus(status) {
       log.debug({ ...status }, 'feed status')
       statuses.feed(status)
+      // What ends from now on is told to whoever has a snapshot of before, also where the timer has not run between.
+      if (status.state === 'live') keeper.closeDue()
     },
   })
   const { ready, tallies } = running
