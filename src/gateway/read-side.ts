@@ -7,6 +7,7 @@ import type { HubSource, OlderCandles } from '../hub/source.ts'
 import { streamName } from '../market/instrument.ts'
 import type { Cursor } from '../market/tick.ts'
 import type { Timeframe } from '../market/timeframe.ts'
+import { isTakenBack } from '../streams/untold.ts'
 import type { Database } from '../tiers/database/database.ts'
 import type { MemoryStream, MemoryTier } from '../tiers/memory/memory.ts'
 
@@ -81,9 +82,11 @@ export function createReadSide(
     async gaps(symbol) {
       const stream = memory.stream(symbol)
       const gaps = stream === undefined ? [] : await database.gaps(stream.instrument)
-      return gaps.map(({ instrument, from, to, status, reason }) => {
-        return { symbol, stream: streamName(instrument), from, to, count: to - from + 1, status, reason }
-      })
+      return gaps
+        .filter((gap) => !isTakenBack(gap))
+        .map(({ instrument, from, to, status, reason }) => {
+          return { symbol, stream: streamName(instrument), from, to, count: to - from + 1, status, reason }
+        })
     },
   }
 }

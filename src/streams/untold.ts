@@ -47,9 +47,9 @@ export function openOf(gaps: readonly Gap[]): readonly Gap[] {
   return gaps.filter((gap) => gap.status === 'open' && !isMark(gap))
 }
 
-/** The row that takes a mark back. */
+/** The row that takes a mark back: it keeps the reason, by which it is known to be no gap. */
 export function withoutMark(mark: Gap): Gap {
-  return { ...mark, status: 'filled', reason: undefined }
+  return { ...mark, status: 'filled' }
 }
 
 /** Ids between ascending ticks of a contiguous stream that are in no gap of `known`. */
@@ -64,4 +64,9 @@ export function breaksIn(ticks: readonly Update[], known: readonly IdRange[]): r
 
 function isMark({ status, reason }: Gap): boolean {
   return status === 'open' && reason === BEGAN_BLIND
+}
+
+/** Nothing is to be told of it. */
+export function isTakenBack({ status, reason }: Pick<Gap, 'status' | 'reason'>): boolean {
+  return status === 'filled' && reason === BEGAN_BLIND
 }

@@ -37,7 +37,7 @@ async function startSteppedMarket(isSeen: (state: string) => boolean) {
     const polls = simulator.seen.requests.get('quote') ?? 0
     if (polls === counted) return time
     counted = polls
-    const state = simulator.calendar.stateAt(time)
+    const state = nameOf(simulator.calendar.stateAt(time))
     if (polled.length === 0 || isSeen(state)) time = Math.min(time + (STEPS[state] ?? 4 * HOUR), END)
     polled.push(time)
     return time
@@ -51,6 +51,11 @@ async function startSteppedMarket(isSeen: (state: string) => boolean) {
   running = simulator
   onTestFinished(simulator.close)
   return { simulator, polled, isOver: () => time >= END }
+}
+
+/** As clients are told: before and after the hours of a trading day a market is closed as on any other. */
+function nameOf(state: string): string {
+  return state === 'PREPRE' || state === 'POSTPOST' ? 'CLOSED' : state
 }
 
 /** What each poll brought that the polls before it had not. */
@@ -146,7 +151,7 @@ interface Heard {
 
 /** The market states of the polls, each once. */
 function statesOf({ calendar }: YahooSimulator, polled: readonly number[]): readonly string[] {
-  const states = polled.map((time) => calendar.stateAt(time))
+  const states = polled.map((time) => nameOf(calendar.stateAt(time)))
   return states.filter((state, at) => state !== states[at - 1])
 }
 

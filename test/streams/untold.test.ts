@@ -117,7 +117,7 @@ it('a stream takes its mark back that was on its way to the database when it loo
   database.isAway = false
   await expect.poll(() => side.stream().unknownThrough).toBe(undefined)
   expect(side.gaps).toHaveLength(1)
-  expect(side.stored).toEqual([mark, { ...mark, status: 'filled', reason: undefined }])
+  expect(side.stored).toEqual([mark, { ...mark, status: 'filled' }])
 })
 
 describe('a gap whose ticks behind it were lost in the crash is settled', () => {
