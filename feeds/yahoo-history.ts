@@ -56,7 +56,7 @@ const SETTLES_MS = MINUTE
 
 /** @param delayOf by how much Yahoo's prices of a symbol (its own) are late (ms) */
 export function createYahooHistory(client: YahooClient, delayOf: (sourceSymbol: string) => number): YahooHistory {
-  const newest = new NewestCharts()
+  const newest = new NewestCharts(client.clock)
   return {
     async candles(instrument, timeframe, { before, limit }, signal, pace) {
       const { sourceSymbol } = instrument
@@ -139,13 +139,20 @@ async function askChart(
   return { ...read, from: query.from, asOf: client.clock() }
 }
 
-/** A start asks for all timeframes, and several are made of one chart: the newest ones serve for moments. */
+/** A start asks for all timeframes, and several are made of one chart: the newest ones serve for moments, here and there. */
 class NewestCharts {
   readonly #answers = new Map<string, { readonly answer: Answer; readonly until: number }>()
+  readonly #clock: () => number
+
+  /** @param clock Yahoo's (Unix ms), which may be a fast one */
+  constructor(clock: () => number) {
+    this.#clock = clock
+  }
 
   async orAsk(key: string, from: number, isNewest: boolean, ask: () => Promise<Answer>): Promise<Answer> {
-    const now = performance.now()
-    for (const [other, { until }] of this.#answers) if (until <= now) this.#answers.delete(other)
+    const isOver = ({ answer, until }: { readonly answer: Answer; readonly until: number }) =>
+      until <= performance.now() || this.#clock() - answer.asOf >= SERVES_MS
+    for (const [other, kept] of this.#answers) if (isOver(kept)) this.#answers.delete(other)
     const known = this.#answers.get(key)?.answer
     if (isNewest && known !== undefined && known.from <= from) return known
     const answer = await ask()
