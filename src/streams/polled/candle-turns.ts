@@ -113,21 +113,24 @@ export class CandleTurns {
     const { memory, feed, now, log } = this.#ports
     const stream = memory.stream(symbol)
     if (stream === undefined || stream.over) return true
+    let day: number | undefined
     try {
       const missedSince = this.#missedSince.get(symbol)
       const missedMs = (stream.clock.now(now()) ?? 0) - (missedSince ?? Number.POSITIVE_INFINITY)
+      // Before it is asked: a day that ends meanwhile is not in the answer.
+      day = this.#dayOf(stream)
       const pace = stream.warm ? 'polite' : 'urgent'
       const candles = await askCandles(stream.instrument, Math.max(0, missedMs), this.#ports, this.#signal, pace)
       if (this.#signal.aborted) return false
       takeCandles(stream, candles, missedSince, this.#ports)
       this.#missedSince.delete(symbol)
-      this.#took(stream)
+      this.#took(stream, day)
       return true
     } catch (error) {
       if (isGatewayError(error, 'feed_refused')) {
         log.warn({ feed: feed.name, symbol, reason: error.message }, 'the source has no candles: they are of its ticks')
         stream.warm = true
-        this.#took(stream)
+        this.#took(stream, day)
         return true
       }
       const level = isGatewayError(error) ? 'warn' : 'error'
@@ -137,9 +140,9 @@ export class CandleTurns {
     }
   }
 
-  /** Not before the exchange's next day again. */
-  #took(stream: MemoryStream): void {
-    const day = this.#dayOf(stream)
+  /** Not before the exchange's next day again, after `asked`: the day on which the source was asked. */
+  #took(stream: MemoryStream, asked: number | undefined): void {
+    const day = asked ?? this.#dayOf(stream)
     if (day !== undefined) this.#days.set(stream.instrument.symbol, day)
   }
 

@@ -206,6 +206,24 @@ describe('the candles of a polled feed', () => {
     expect(market.asked).toBe(asked + 2 * TIMEFRAMES.length)
   })
 
+  it('are taken again when the day of the exchange has ended while they were asked for', async () => {
+    const market = new Market()
+    let now = NOON
+    market.beforeCandles = () => {
+      if (market.asked === TIMEFRAMES.length) now += 24 * 60 * MINUTE
+    }
+    market.trade(NOON, 5 * SECOND)
+    const side = startPolledSide(market.feed, new MemoryDatabase(), { now: () => now })
+    await side.warm
+    market.feed.answer()
+    await side.until(() => market.asked === 2 * TIMEFRAMES.length)
+    await side.until(() => market.feed.isIdle)
+    market.feed.answer()
+    const { polls } = market.feed
+    await side.until(() => market.feed.polls > polls)
+    expect(market.asked).toBe(2 * TIMEFRAMES.length)
+  })
+
   it('are asked for again when the source did not answer, and hold up nothing meanwhile', async () => {
     const market = new Market()
     market.trade(NOON, 5 * SECOND)
