@@ -1,13 +1,12 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { parseTimeframe } from '../../src/market/timeframe.ts'
-import { parseKlines } from './exchange-klines.ts'
-import { type KnownKlines, proveRecording, type RecordingPlan } from './prove-recording.ts'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startVitest } from 'vitest/node'
+import { proveTrades } from './prove-trades.ts'
 
 /**
- * `npm run test:recordings -- DIR`: proves the gateway on recorded trades of the exchange, which are no part of this
- * repository. DIR has files of the exchange's public archive, or what looks like them: `BTCUSDT-aggTrades-2024-08-08.csv`
- * (or `-trades-`, each trade its own aggregate) and, for their times, `BTCUSDT-5m-2024-08-08.csv`.
+ * `npm run test:recordings -- DIR`: proves the gateway on what its sources have really sent, which is no part of this
+ * repository. DIR has the folders `binance`, `yahoo` and `fred`, or some of them; or the files of `binance` itself.
  */
 const [directory, ...others] = process.argv.slice(2)
 if (directory === undefined || others.length > 0) {
@@ -15,58 +14,22 @@ if (directory === undefined || others.length > 0) {
   process.exit(2)
 }
 
-/** `BTCUSDT-5m-2024-08-08.csv`: symbol, what it holds, and the day. */
-const NAME = /^([A-Z0-9]+)-([A-Za-z0-9]+)-(\d{4}-\d{2}-\d{2})\.csv$/
-/** From nothing, and in the middle: what has happened by then comes over REST, and its open candles are composed. */
-const SHARES_PAST = [0, 1 / 3]
-
-const files = (await readdir(directory)).flatMap((file) => {
-  const [, symbol = '', holds = '', day = ''] = NAME.exec(file) ?? []
-  return symbol === '' ? [] : [{ path: join(directory, file), symbol, holds, day }]
-})
-const recorded = files.filter(({ holds }) => holds === 'aggTrades' || holds === 'trades')
-if (recorded.length === 0) {
-  console.error(`${directory} must hold files like BTCUSDT-aggTrades-2024-08-08.csv, held none`)
+const folderOf = (source: string) => join(directory, source)
+const trades = existsSync(folderOf('binance')) ? folderOf('binance') : directory
+const answered = ['yahoo', 'fred'].filter((source) => existsSync(folderOf(source)))
+const proofs = [await proveTrades(trades), answered.length === 0 ? undefined : await proveAnswers(answered)]
+if (proofs.every((proof) => proof === undefined)) {
+  console.error(`${directory} must hold recordings of binance, yahoo or fred, held none`)
   process.exit(2)
 }
-let failed = false
-for (const day of new Set(recorded.map((file) => file.day))) {
-  const recordings = recorded.filter((file) => file.day === day).map(({ path }) => path)
-  const known = await readKnown(day)
-  const trades = (await Promise.all(recordings.map(countRows))).reduce((sum, rows) => sum + rows, 0)
-  console.log(`${recordings.map((path) => basename(path)).join(', ')}: ${trades} trades`)
-  for (const share of SHARES_PAST) {
-    await prove({ recordings, known, pastTrades: Math.floor(trades * share) }, trades)
-  }
-}
-process.exit(failed ? 1 : 0)
+process.exit(proofs.includes(false) ? 1 : 0)
 
-async function prove(plan: RecordingPlan, recordedTrades: number): Promise<void> {
-  const { trades, seconds, compared, intervalEnds, differences } = await proveRecording(plan)
-  const isWhole = plan.pastTrades > 0 || trades === recordedTrades
-  console.log(
-    `${isWhole && differences.length === 0 ? 'ok' : 'NOT OK'}: with ${plan.pastTrades} in the past: ` +
-      `${trades} stored once and in order, played in ${seconds.toFixed(1)} s; ` +
-      `${compared.known} candles compared with the exchange's, ${compared.made} with those of the same trades; ` +
-      `${intervalEnds} interval ends; ${differences.length} differences`,
-  )
-  if (!isWhole) console.log(`  ${recordedTrades} trades must be stored, were ${trades}`)
-  for (const difference of differences.slice(0, 20)) console.log(`  ${difference}`)
-  failed ||= !isWhole || differences.length > 0
-}
-
-async function readKnown(day: string): Promise<readonly KnownKlines[]> {
-  const known = files
-    .filter((file) => file.day === day)
-    .map((file) => ({ ...file, timeframe: parseTimeframe(file.holds) }))
-  const read = known.map(async ({ path, symbol, timeframe }) =>
-    timeframe === undefined || timeframe === 'native'
-      ? []
-      : [{ symbol, timeframe, klines: parseKlines(await readFile(path, 'utf8')) }],
-  )
-  return (await Promise.all(read)).flat()
-}
-
-async function countRows(path: string): Promise<number> {
-  return (await readFile(path, 'utf8')).split('\n').filter((line) => /^\d/.test(line)).length
+/** Whether all went well. */
+async function proveAnswers(sources: readonly string[]): Promise<boolean> {
+  process.env.RECORDINGS_DIR = directory
+  const config = fileURLToPath(new URL('vitest.config.ts', import.meta.url))
+  const vitest = await startVitest('test', [...sources], { config, run: true })
+  await vitest.close()
+  const files = vitest.state.getFiles()
+  return files.length === sources.length && files.every(({ result }) => result?.state === 'pass')
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createYahooFeed } from '../../feeds/yahoo.ts'
@@ -8,11 +7,10 @@ import type { Instrument } from '../../src/market/instrument.ts'
 import type { Tick } from '../../src/market/tick.ts'
 import type { Timeframe } from '../../src/market/timeframe.ts'
 import { type FakeYahoo, startFakeYahoo } from '../fakes/yahoo-source.ts'
+import { recordingsDirectory } from './recordings-dir.ts'
 import { readExchanges, type YahooExchange } from './yahoo-exchanges.ts'
 
-/** `RECORDINGS_DIR` has a folder `yahoo` with recorded exchanges, which are no part of this repository. */
-const directory = join(process.env.RECORDINGS_DIR ?? '', 'yahoo')
-const isThere = process.env.RECORDINGS_DIR !== undefined && existsSync(directory)
+const directory = join(recordingsDirectory(), 'yahoo')
 
 /** The timeframes that are made of an interval. */
 const TIMEFRAMES: Readonly<Record<string, readonly Timeframe[]>> = {
@@ -21,7 +19,7 @@ const TIMEFRAMES: Readonly<Record<string, readonly Timeframe[]>> = {
   '1d': ['1D', '1W'],
 }
 
-describe.skipIf(!isThere)('recorded exchanges of Yahoo (RECORDINGS_DIR)', () => {
+describe('recorded exchanges of Yahoo', () => {
   let yahoo: FakeYahoo
   let exchanges: readonly YahooExchange[]
   const figures = {
@@ -40,7 +38,7 @@ describe.skipIf(!isThere)('recorded exchanges of Yahoo (RECORDINGS_DIR)', () => 
   })
   afterAll(async () => {
     await yahoo?.close()
-    if (isThere) console.info(`${exchanges.length} recorded exchanges of Yahoo: ${JSON.stringify(figures)}`)
+    console.info(`${exchanges.length} recorded exchanges of Yahoo: ${JSON.stringify(figures)}`)
   })
 
   /** Has Yahoo answer as it did. */

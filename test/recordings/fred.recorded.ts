@@ -4,13 +4,13 @@ import type { Tick } from '../../src/market/tick.ts'
 import { type HttpSource, startHttpSource } from '../fakes/http-source.ts'
 import { createObservationStore, type ObservationStore } from '../fakes/observation-store.ts'
 import { answerFrom, type RecordedRow, type RecordedSeries, readBody } from './recorded-fred.ts'
+import { recordingsDirectory } from './recordings-dir.ts'
 
-/** A folder with `fred/` in it: bodies that the real FRED has sent, which are no part of this repository. */
-const directory = process.env.RECORDINGS_DIR
+const directory = recordingsDirectory()
 const GENEROUS_MS = 20_000
 
-describe.skipIf(directory === undefined)('recorded bodies of FRED (RECORDINGS_DIR)', () => {
-  const body = (name: string) => readBody(directory!, name)
+describe('recorded bodies of FRED', () => {
+  const body = (name: string) => readBody(directory, name)
   let source: HttpSource
   let recorded: RecordedSeries
   let store: ObservationStore
